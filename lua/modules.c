@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Gives the embedded Lua modules, and cjson, to require. */
+#include "lua/modules.h"
+
+#include <lauxlib.h>
+#include <lua-cjson.h>
+
+/* in the library, but not in its header */
+int luaopen_cjson_safe(lua_State *L);
+
+static const luaL_Reg linked_modules[] = {
+  { "cjson", luaopen_cjson },
+  { "cjson.safe", luaopen_cjson_safe },
+  { NULL, NULL },
+};
+
+static int load_module(lua_State *L) {
+  const struct rv_lua_module *module = lua_touserdata(L, lua_upvalueindex(1));
+  const char *chunk_name = lua_pushfstring(L, "=%s", module->name);
+
+  if (luaL_loadbufferx(L, module->source, module->length, chunk_name, "t") !=
+      LUA_OK)
+    return lua_error(L);
+  lua_pushstring(L, module->name);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+void rv_lua_preload_modules(lua_State *L) {
+  const struct rv_lua_module *module;
+
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  luaL_setfuncs(L, linked_modules, 0);
+  for (module = rv_lua_modules; module->name; ++module) {
+    /* Lua has no pointer to const: load_module only reads it. */
+    lua_pushlightuserdata(L, (void *)(size_t)module);
+    lua_pushcclosure(L, load_module, 1);
+    lua_setfield(L, -2, module->name);
+  }
+  lua_pop(L, 1);
+}

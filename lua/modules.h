@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The project's Lua modules, carried inside the library as bytes. */
+#ifndef REVERST_LUA_MODULES_H
+#define REVERST_LUA_MODULES_H
+
+#include <stddef.h>
+
+#include <lua.h>
+
+struct rv_lua_module {
+  const char *name;   /* as given to require: "reverst.auth" */
+  const char *source; /* Lua text; a zero byte follows it */
+  size_t length;      /* bytes of text, without that zero */
+};
+
+/* Ended by a row whose name is NULL.  Generated when the library is built. */
+extern const struct rv_lua_module rv_lua_modules[];
+
+/* Makes every embedded module, cjson and cjson.safe known to `require`,
+   without running any.  Raises a Lua error when memory runs out. */
+void rv_lua_preload_modules(lua_State *L);
+
+#endif
