@@ -1,0 +1,102 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# Where the pinned files come from.  Sourced by dependencies.sh.
+#
+# A channel is a function channel_NAME FILE KIND PACKAGE that puts FILE into
+# $downloads, or sets $reason to one line that says why it could not, and
+# returns 1.  It need not check what it got: obtain_file does.
+
+channels="folder debian"
+
+channel_folder() {
+  if [ -z "${REVERST_DEPENDENCIES_DIR:-}" ]; then
+    reason="REVERST_DEPENDENCIES_DIR is not set"
+  elif [ ! -f "$REVERST_DEPENDENCIES_DIR/$1" ]; then
+    reason="$REVERST_DEPENDENCIES_DIR has no $1"
+  else
+    cp "$REVERST_DEPENDENCIES_DIR/$1" "$downloads/$1" && return 0
+    reason="$REVERST_DEPENDENCIES_DIR/$1 could not be copied"
+  fi
+  return 1
+}
+
+# The distribution's archive, through an apt whose sources and state are its
+# own: the machine's apt keeps its suites.
+channel_debian() {
+  case $1 in
+  *_all.deb | *.tar.*) ;;
+  *"_$(dpkg --print-architecture).deb") ;;
+  *)
+    reason="$1 is for another architecture"
+    return 1
+    ;;
+  esac
+  private_apt_ready || return 1
+  case $2 in
+  source) set -- source --download-only --tar-only "$3" ;;
+  package) set -- download "$3" ;;
+  esac
+  (cd "$downloads" && private_apt "$@") >"$work/apt.log" 2>&1 && return 0
+  reason="apt: $(grep -m 1 '^E: ' "$work/apt.log" || tail -n 1 "$work/apt.log")"
+  return 1
+}
+
+private_apt() {
+  APT_CONFIG=$work/apt/apt.conf apt-get -qq "$@"
+}
+
+# The first use prepares; a failure is remembered, so that it costs once.
+private_apt_ready() {
+  if [ -z "${private_apt_state:-}" ]; then
+    if private_apt_prepare; then
+      private_apt_state=ready
+    else
+      private_apt_state=$reason
+    fi
+  fi
+  reason=$private_apt_state
+  [ "$private_apt_state" = ready ]
+}
+
+private_apt_prepare() {
+  apt=$work/apt
+  mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
+  mirror=$(debian_mirror)
+  if [ -z "$mirror" ]; then
+    reason="apt: this machine has no Debian mirror configured"
+    return 1
+  fi
+  say "reading the package lists of $mirror"
+  signed='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
+  cat >"$apt/sources.list" <<LIST
+deb $signed $mirror bookworm-backports main
+deb $signed $mirror sid main
+deb-src $signed $mirror sid main
+LIST
+  # An index past its date is no danger: what it names is pinned.
+  cat >"$apt/apt.conf" <<CONF
+Dir::Etc::SourceList "$apt/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "/dev/null";
+Dir::State "$apt/state";
+Dir::State::status "/var/lib/dpkg/status";
+Dir::Cache "$apt/cache";
+Acquire::Check-Valid-Until "false";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::http::Timeout "20";
+Acquire::https::Timeout "20";
+Acquire::Retries "1";
+APT::Sandbox::User "root";
+CONF
+  private_apt update >"$work/apt.log" 2>&1 && return 0
+  reason="apt: $(grep -m 1 '^[EW]: ' "$work/apt.log")"
+  return 1
+}
+
+# The mirror this machine uses for Debian itself (not for security updates)
+debian_mirror() {
+  # shellcheck disable=SC2016
+  apt-get indextargets --format '$(REPO_URI)' \
+    'Created-By: Packages' 'Label: Debian' 2>/dev/null | head -n 1
+}
