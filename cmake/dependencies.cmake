@@ -1,11 +1,11 @@
 # The libraries: those pinned in the private prefix that dependencies.sh
 # makes, and those of the system.  Targets: reverst::NAME.
-set(default_prefix "${PROJECT_SOURCE_DIR}/build/dependencies")
+set(REVERST_DEPENDENCIES_PREFIX "${PROJECT_SOURCE_DIR}/build/dependencies"
+  CACHE PATH "Where cmake/dependencies.sh installed the pinned libraries")
 if(DEFINED ENV{REVERST_DEPENDENCIES_PREFIX})
-  set(default_prefix "$ENV{REVERST_DEPENDENCIES_PREFIX}")
+  set_property(CACHE REVERST_DEPENDENCIES_PREFIX PROPERTY VALUE
+    "$ENV{REVERST_DEPENDENCIES_PREFIX}")
 endif()
-set(REVERST_DEPENDENCIES_PREFIX "${default_prefix}" CACHE PATH
-  "Where cmake/dependencies.sh installed the pinned libraries")
 
 if(NOT EXISTS "${REVERST_DEPENDENCIES_PREFIX}/.complete")
   message(FATAL_ERROR
