@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Timers: a heap of deadlines, driven by whoever knows the time. */
+#ifndef RV_BASE_TIMER_H
+#define RV_BASE_TIMER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RV_NEVER UINT64_MAX
+#define RV_MILLISECOND UINT64_C(1000000)
+#define RV_SECOND UINT64_C(1000000000)
+
+/* Nanoseconds of the engine's monotonic clock. */
+struct rv_timer {
+  uint64_t deadline; /* RV_NEVER: not set */
+  uint64_t key;      /* place in the heap; may be earlier than the deadline */
+  size_t index;      /* in the heap, plus one; 0: not in it */
+  void (*on_fired)(struct rv_timer *timer);
+};
+
+struct rv_timers {
+  struct rv_timer **heap;
+  size_t count, capacity;
+};
+
+void rv_timers_init(struct rv_timers *timers);
+void rv_timers_deinit(struct rv_timers *timers); /* must be empty (asserted) */
+
+void rv_timer_init(
+    struct rv_timer *timer, void (*on_fired)(struct rv_timer *timer));
+
+/* Sets or moves the deadline. Moving it later, or to RV_NEVER, does not touch
+   the heap. REVERST_ERR_NO_MEMORY only when the timer was not in the heap. */
+int rv_timer_set(
+    struct rv_timers *timers, struct rv_timer *timer, uint64_t deadline);
+
+/* Takes it out of the heap: before its memory goes. */
+void rv_timer_stop(struct rv_timers *timers, struct rv_timer *timer);
+
+/* When to call rv_timers_run next; RV_NEVER when nothing is due. It may be
+   earlier than the first deadline (lazy moves), never later. */
+uint64_t rv_timers_next(const struct rv_timers *timers);
+
+/* Fires each timer whose deadline is at or before `now`, each once; one that is
+   set again by a callback to a past time fires in the next run. */
+void rv_timers_run(struct rv_timers *timers, uint64_t now);
+
+#endif

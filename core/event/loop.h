@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop: an engine on a libevent base, with a timerfd of its own. */
+#ifndef RV_EVENT_LOOP_H
+#define RV_EVENT_LOOP_H
+
+#include "base/engine.h"
+
+struct event_base;
+struct rv_loop;
+
+struct rv_loop_options {
+  size_t memory_budget; /* see rv_engine_options */
+  enum reverst_log_level log_level;
+  reverst_log_callback log;
+  void *log_user_data;
+};
+
+/* REVERST_ERR_NO_MEMORY, REVERST_ERR_SYSTEM. The base is the caller's and must
+   outlive the loop. */
+int rv_loop_new(struct rv_loop **loop, struct event_base *base,
+    const struct rv_loop_options *options);
+
+/* Frees at once: all objects of the engine must be gone (asserted) and no turn
+   be under way; from within a turn, use rv_loop_free_later. */
+void rv_loop_free(struct rv_loop *loop);
+
+/* Frees it when the turn that is under way or requested has ended and all
+   objects are gone; then calls `on_freed` (may be NULL). */
+void rv_loop_free_later(
+    struct rv_loop *loop, void (*on_freed)(void *user_data), void *user_data);
+
+struct rv_engine *rv_loop_engine(struct rv_loop *loop);
+struct event_base *rv_loop_base(struct rv_loop *loop);
+
+#endif

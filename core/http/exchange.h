@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* The exchange: one HTTP request with its response, between a downstream (who
+   asks) and an upstream (who answers). */
+#ifndef RV_HTTP_EXCHANGE_H
+#define RV_HTTP_EXCHANGE_H
+
+#include "base/address.h"
+#include "base/engine.h"
+#include "http/pipe.h"
+
+/* For the access log, metrics and scripts. Times are engine time, 0: not yet.
+ */
+struct rv_record {
+  uint64_t start_ns, head_ns, end_ns;
+  uint64_t tunnel_id; /* of the last try; 0: none */
+  unsigned tries;
+  char request_id[33]; /* NUL terminated */
+};
+
+/* Parties meet here and nowhere else. Each sets its part and wakes the others;
+   each learns by being woken and looking:
+
+     downstream sees   informational, response, response_body, failure
+     upstream sees     request, request_body, cancelled
+     router sees       failure before a response head, cancelled
+
+   References: each party holds one from attaching to detaching; the memory goes
+   at the end of the turn in which the last one went. A party that detaches is
+   never woken again. */
+struct rv_exchange {
+  struct rv_engine *engine;
+  unsigned references;
+  struct rv_job free_job;
+
+  struct rv_head request; /* filled by the downstream before it submits */
+  struct rv_pipe request_body;
+  struct rv_head response; /* final head, valid when has_response */
+  struct rv_pipe response_body;
+  struct rv_list informational; /* struct rv_informational, oldest first */
+  unsigned informational_count; /* so far, for the bound */
+
+  bool has_response;
+  bool cancelled;          /* the downstream went away */
+  enum rv_failure failure; /* the upstream could not; final once concluded */
+  bool concluded;          /* the failure is for the downstream to show */
+
+  struct rv_waker *downstream, *upstream, *router;
+  struct rv_address peer; /* the visitor, for forwarding fields; may be empty */
+  struct rv_record record;
+};
+
+struct rv_informational {
+  struct rv_list node;
+  struct rv_head head; /* 1xx, never 101 */
+};
+
+/* Whoever takes new requests: the server's router, the client's origin or
+   application. `handle` gets an exchange whose request head is complete and
+   owns no reference: to keep it, attach. It is never called within a library's
+   callback. If nobody attached, the exchange has failed with
+   RV_FAILURE_INTERNAL. */
+struct rv_handler {
+  void (*handle)(struct rv_handler *handler, struct rv_exchange *exchange);
+};
+
+/* A new exchange with one reference for its downstream; NULL: out of memory. */
+struct rv_exchange *rv_exchange_new(
+    struct rv_engine *engine, struct rv_waker *downstream);
+
+/* ---- downstream ---- */
+
+/* Hands it to `handler`. The request head must be complete. Sets
+ * record.start_ns. */
+void rv_exchange_submit(
+    struct rv_exchange *exchange, struct rv_handler *handler);
+
+/* The downstream is gone: the request pipe is aborted, the response pipe
+   stopped, the upstream and the router are woken. Harmless after the end. */
+void rv_exchange_cancel(struct rv_exchange *exchange);
+
+/* The oldest 1xx head, owned by the caller (rv_informational_free); or NULL. */
+struct rv_informational *rv_exchange_take_informational(
+    struct rv_exchange *exchange);
+void rv_informational_free(struct rv_informational *informational);
+
+/* Gives the downstream's reference back. Cancels first if not finished. */
+void rv_exchange_detach_downstream(struct rv_exchange *exchange);
+
+/* ---- upstream ---- */
+
+/* Takes a reference and becomes consumer of the request pipe and producer of
+   the response pipe. There must be no other upstream (asserted). */
+void rv_exchange_attach_upstream(
+    struct rv_exchange *exchange, struct rv_waker *upstream);
+void rv_exchange_detach_upstream(struct rv_exchange *exchange);
+
+/* Moves a 1xx head in. REVERST_ERR_LIMIT: too many (then fail with
+   ORIGIN_MALFORMED); heads after the final one or for nobody are dropped. */
+int rv_exchange_inform(struct rv_exchange *exchange, struct rv_head *head);
+
+/* Moves the final head in; ends replay. The body follows through response_body;
+   with head->no_body the pipe is ended here. REVERST_ERR_CLOSED: cancelled, or
+   there was a head already. */
+int rv_exchange_respond(struct rv_exchange *exchange, struct rv_head *head);
+
+/* The upstream cannot (go on). Before a response head: the failure is noted and
+   the router, if any, decides (retry or conclude); without one it is concluded.
+   After the head: the response pipe is aborted with this cause. The request
+   pipe is stopped. Only the first failure counts. The upstream then detaches.
+ */
+void rv_exchange_fail(struct rv_exchange *exchange, enum rv_failure failure);
+
+/* ---- router ---- */
+
+void rv_exchange_attach_router(
+    struct rv_exchange *exchange, struct rv_waker *router);
+void rv_exchange_detach_router(struct rv_exchange *exchange);
+
+/* May the noted failure be answered by another try, by the failure table, the
+   method and the replay window? */
+bool rv_exchange_may_retry(const struct rv_exchange *exchange);
+
+/* Forgets the noted failure and rewinds the request pipe: attach another
+   upstream then. false: it may not be retried. */
+bool rv_exchange_retry(struct rv_exchange *exchange);
+
+/* Lets the downstream see the failure. */
+void rv_exchange_conclude(struct rv_exchange *exchange);
+
+/* ---- both ---- */
+
+/* The response was delivered whole to the response pipe and taken, or it
+   failed, or was cancelled. */
+bool rv_exchange_finished(const struct rv_exchange *exchange);
+
+#endif

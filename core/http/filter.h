@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* The one table of what field may pass where, and of what is valid. Used by
+   every codec on the way in and on the way out. */
+#ifndef RV_HTTP_FILTER_H
+#define RV_HTTP_FILTER_H
+
+#include "base/failure.h"
+#include "http/head.h"
+
+/* Bounds, all configurable by the engine's owner. */
+struct rv_limits {
+  size_t head_bytes; /* 64 KiB: HTTP/1.1 bytes; sum of names and values else */
+  size_t target_bytes;        /* 16 KiB */
+  size_t field_count;         /* 100 */
+  size_t name_bytes;          /* 256 */
+  size_t value_bytes;         /* 16 KiB */
+  size_t informational_count; /* 1xx heads for one request: 16 */
+};
+extern const struct rv_limits rv_limits_default;
+
+/* RFC 9110 section 5.6.2 token. */
+bool rv_is_token(struct rv_span span);
+
+/* RFC 9110 section 5.5, obs-text allowed: no CR, LF, NUL or other controls but
+   tab; no blanks at the ends. */
+bool rv_is_field_value(struct rv_span span);
+
+/* RFC 3986 host[:port]; no user information. */
+bool rv_is_authority(struct rv_span span);
+
+/* Origin-form or "*": visible ASCII and obs-text only, begins with "/", no "#".
+ */
+bool rv_is_path(struct rv_span span);
+
+/* What routing looks up: host without port, lower case, without a trailing dot;
+   copied into `arena` only when it must change. */
+struct rv_span rv_host_of_authority(
+    struct rv_arena *arena, struct rv_span authority);
+
+/* Checks every name and value (tokens, bytes, limits) and, for a head,
+   Content-Length: RV_FAILURE_NONE, RV_FAILURE_REQUEST_MALFORMED or
+   RV_FAILURE_HEAD_TOO_LARGE. Sets head->content_length from the field when
+   present (several equal values are one, differing are malformed). */
+enum rv_failure rv_filter_check_head(
+    struct rv_head *head, const struct rv_limits *limits);
+enum rv_failure rv_filter_check_fields(
+    const struct rv_fields *fields, const struct rv_limits *limits);
+
+/* Is this name (lower case) one that concerns one connection only? `te` counts
+   unless its value is "trailers" (RFC 9110 section 7.6.1, RFC 9114 4.2). */
+bool rv_is_connection_specific(struct rv_span name, struct rv_span value);
+
+/* Removes connection-specific fields, and those that Connection names, except
+   Host, Content-Length, Cookie and Authorization. */
+void rv_filter_hop_by_hop(struct rv_fields *fields);
+
+/* Removes from trailers what must not be there: also framing, routing,
+   authentication and pseudo-like names (RFC 9110 section 6.5.1). */
+void rv_filter_trailers(struct rv_fields *fields);
+
+/* GET, HEAD, OPTIONS, PUT, DELETE. */
+bool rv_is_idempotent(struct rv_span method);
+
+/* Does a response with this status to this method never have a body?
+   (HEAD, 1xx, 204, 304) */
+bool rv_is_bodyless(struct rv_span method, int status);
+
+#endif

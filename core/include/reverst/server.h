@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* The server: accepts tunnels and public HTTP requests, and joins the two. */
+#ifndef REVERST_SERVER_H
+#define REVERST_SERVER_H
+
+#include <reverst/error.h>
+#include <reverst/log.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct event_base;
+
+typedef struct reverst_server reverst_server;
+typedef struct reverst_registration reverst_registration;
+typedef struct reverst_tunnel reverst_tunnel;
+
+/* In options: never, no limit of time. Durations are nanoseconds, 0 the
+ * default. */
+#define REVERST_NEVER UINT64_MAX
+
+/* All-zero is the default of every member; all is copied. */
+typedef struct reverst_server_options {
+  struct {
+    const char *address; /* "127.0.0.1:7171" */
+    const char
+        *server_name; /* for the log; not compared with what clients ask */
+    const char *certificate_path; /* PEM; required */
+    const char *private_key_path; /* PEM; required */
+    uint64_t max_idle_timeout;    /* 60 s */
+    uint64_t keep_alive_period;   /* 30 s; REVERST_NEVER: no PINGs */
+  } tunnel;
+  struct {
+    const char *address; /* "127.0.0.1:8181" */
+  } http;
+  uint64_t
+      drain_timeout;    /* of reverst_server_drain: 30 s; REVERST_NEVER: wait */
+  size_t memory_budget; /* bytes of buffered bodies: 256 MiB */
+  size_t
+      max_connections; /* public ones: half of RLIMIT_NOFILE, at most 65 536 */
+  size_t max_connections_per_address; /* 1 000 */
+  enum reverst_log_level log_level;
+  reverst_log_callback log; /* NULL: none */
+  void *log_user_data;
+} reverst_server_options;
+
+/* Opens both addresses. Why it failed is logged: REVERST_ERR_INVALID,
+   REVERST_ERR_ADDRESS, REVERST_ERR_LISTEN, REVERST_ERR_CERTIFICATE,
+   REVERST_ERR_PRIVATE_KEY, REVERST_ERR_NO_MEMORY, REVERST_ERR_SYSTEM. */
+int reverst_server_new(reverst_server **server, struct event_base *base,
+    const reverst_server_options *options);
+
+/* Ends everything at once; tunnels see "server closing down". The memory goes
+   and `on_closed` (may be NULL) comes at the end of the turn; the base must be
+   dispatched until then. */
+void reverst_server_close(reverst_server *server,
+    void (*on_closed)(void *user_data), void *user_data);
+
+/* Takes no new connection, lets what is under way finish (at most
+   drain_timeout), then closes as above. Calling close meanwhile ends the
+   waiting. */
+void reverst_server_drain(reverst_server *server,
+    void (*on_closed)(void *user_data), void *user_data);
+
+/* The addresses as bound ("127.0.0.1:41234"): for port 0. Valid with the
+ * server. */
+const char *reverst_server_tunnel_address(const reverst_server *server);
+const char *reverst_server_http_address(const reverst_server *server);
+
+/* ---- groups ---- */
+
+/* May answer at once or later, by exactly one of the two calls below. */
+typedef void (*reverst_authenticate)(
+    reverst_registration *registration, void *user_data);
+
+typedef struct reverst_group_options {
+  const char
+      *name; /* what clients register with; required, 1 to 255 bytes UTF-8 */
+  const char *const
+      *hosts; /* exact names, ended by NULL; compared without case */
+  reverst_authenticate authenticate;
+  bool insecure;             /* instead of authenticate: everyone may join */
+  unsigned retries;          /* 2; further tries after the first */
+  uint64_t response_timeout; /* to the response head: none */
+  uint64_t queue_timeout;    /* for a free stream of a tunnel: 30 s */
+  void *user_data;
+} reverst_group_options;
+
+/* REVERST_ERR_NO_GROUP_AUTHENTICATION: neither authenticate nor insecure.
+   REVERST_ERR_EXISTS: the name, or a host of another group.
+   REVERST_ERR_INVALID: a bad name or host. */
+int reverst_server_add_group(
+    reverst_server *server, const reverst_group_options *options);
+
+/* ---- registrations ---- */
+
+/* Texts are NUL terminated and valid until the registration is decided. */
+const char *reverst_registration_group(
+    const reverst_registration *registration);
+const char *reverst_registration_peer(const reverst_registration *registration);
+const char *reverst_registration_server_name(
+    const reverst_registration *registration);
+const char *reverst_registration_metadata(
+    const reverst_registration *registration, const char *key); /* NULL: none */
+bool reverst_registration_metadata_at(const reverst_registration *registration,
+    size_t index, const char **key, const char **value);
+
+/* `Authorization` split: the scheme in lower case ("basic"), and what follows
+   it. NULL when there is none. */
+const char *reverst_registration_scheme(
+    const reverst_registration *registration);
+const char *reverst_registration_credentials(
+    const reverst_registration *registration);
+
+/* Each registration must be decided once; it is invalid afterwards. It may be
+   decided also after its peer has gone or timed out (10 s): then nothing
+   happens. */
+void reverst_registration_accept(reverst_registration *registration);
+/* The peer sees "unauthorized"; the log has `reason` (may be NULL). */
+void reverst_registration_reject(
+    reverst_registration *registration, const char *reason);
+
+/* ---- statistics ---- */
+
+typedef struct reverst_server_stats {
+  uint64_t tunnels, pending_registrations, connections, exchanges; /* now */
+  uint64_t registrations_accepted, registrations_refused, requests, failures,
+      retries;             /* since the start */
+  uint64_t buffered_bytes; /* of bodies, now */
+  uint64_t live_objects;   /* of all kinds; for tests of leaks */
+} reverst_server_stats;
+void reverst_server_get_stats(
+    const reverst_server *server, reverst_server_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* An origin: a local HTTP/1.1 service, with its pool of connections. */
+#ifndef RV_ORIGIN_ORIGIN_H
+#define RV_ORIGIN_ORIGIN_H
+
+#include "event/resolver.h"
+#include "http/exchange.h"
+#include "http/filter.h"
+
+struct rv_origin;
+
+struct rv_origin_options {
+  struct rv_loop *loop;
+  struct rv_resolver *resolver;
+  struct rv_span address; /* "8080", ":8080", "host:port", "http://host[:port]",
+                             "unix:/path"; copied */
+  struct rv_span host; /* sent as Host instead of the visitor's; empty: keep */
+  const struct rv_limits *limits; /* NULL: the defaults */
+  uint64_t connect_timeout;       /* 10 s */
+  uint64_t idle_timeout;          /* of kept connections: 60 s */
+  size_t max_connections;         /* 1 024; more exchanges wait in a queue */
+  size_t max_queue; /* 1 024; more are failed with RV_FAILURE_LIMIT */
+};
+
+/* REVERST_ERR_ADDRESS: the address is not understood. */
+int rv_origin_new(
+    struct rv_origin **origin, const struct rv_origin_options *options);
+
+/* Takes requests: gives each to an idle or new connection. A kept connection
+   that the origin closed meanwhile is replaced without the visitor noticing,
+   where the request may be sent again. */
+struct rv_handler *rv_origin_handler(struct rv_origin *origin);
+
+/* Fails what is under way, closes all, frees at the end of the turn. */
+void rv_origin_close(struct rv_origin *origin);
+
+#endif
