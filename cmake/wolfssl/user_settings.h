@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* wolfSSL, as this project builds it: TLS 1.2/1.3 and QUIC, client and
    server.  Preprocessor lines only: assembly files include this too. */
 #ifndef REVERST_USER_SETTINGS_H
@@ -21,7 +22,7 @@
 /* the OpenSSL-shaped API: ngtcp2's helper needs its EVP part */
 #define OPENSSL_EXTRA
 #define HAVE_EX_DATA
-#define NO_KEEP_PEER_CERT /* 4.1 KB a session; a verify callback still sees it */
+#define NO_KEEP_PEER_CERT /* 4.1 KB a session; verify callbacks see it */
 #define ERROR_QUEUE_PER_THREAD
 
 /* certificates */
