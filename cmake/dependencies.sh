@@ -4,7 +4,8 @@
 #   - the pinned libraries of dependencies/pinned.txt, static, in a private
 #     prefix: $REVERST_DEPENDENCIES_PREFIX, or build/dependencies
 # usage: cmake/dependencies.sh [DEBIAN-PACKAGE...]   (more packages to install)
-# Prints nothing, and takes no time, when all is there.
+# Prints nothing, and takes no time, when all is there.  What the prefix holds
+# is built anew when the pins, the recipes or wolfSSL's settings change.
 # $REVERST_DEPENDENCIES_DIR: a folder that has the files already.
 set -eu
 
@@ -128,7 +129,8 @@ install_packages $packages "$@"
 mkdir -p "$prefix"
 prefix=$(cd "$prefix" && pwd)
 stamp=$prefix/.complete
-key=$(cat "$0" "$here"/dependencies/* "$settings/user_settings.h" | sha256sum)
+key=$(cat "$here/dependencies/pinned.txt" "$here/dependencies/recipes.sh" \
+  "$settings/user_settings.h" | sha256sum)
 [ "$(cat "$stamp" 2>/dev/null)" != "$key" ] || exit 0
 
 # shellcheck source=cmake/dependencies/channels.sh

@@ -94,9 +94,20 @@ CONF
   return 1
 }
 
-# The mirror this machine uses for Debian itself (not for security updates)
+# The mirror this machine uses for Debian itself (not for security updates).
+# Its apt knows once it has read package lists; where it has none, they are
+# read into a folder of ours.
 debian_mirror() {
+  first_mirror && return
+  mkdir -p "$apt/machine/partial"
+  set -- -o Dir::State::Lists="$apt/machine" -o Dir::Cache="$apt/cache" \
+    -o APT::Sandbox::User=root
+  apt-get -qq "$@" update >/dev/null 2>&1
+  first_mirror "$@" || :
+}
+
+first_mirror() {
   # shellcheck disable=SC2016
-  apt-get indextargets --format '$(REPO_URI)' \
-    'Created-By: Packages' 'Label: Debian' 2>/dev/null | head -n 1
+  apt-get "$@" indextargets --format '$(REPO_URI)' \
+    'Created-By: Packages' 'Label: Debian' 2>/dev/null | grep -m 1 .
 }
