@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Incremental decoding of registration messages. It reads what strangers send:
-   nothing recurses, and no declared length is believed before its bytes came. */
+   nothing recurses, and no declared length is believed before its bytes came.
+ */
 #include "tunnel/message.h"
 
 #include "base/utf8.h"
