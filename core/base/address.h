@@ -33,7 +33,8 @@ int rv_address_split(struct rv_span text, uint16_t default_port,
 const char *rv_address_print(
     const struct rv_address *address, char text[static RV_ADDRESS_TEXT_SIZE]);
 
-/* Only the host, without port: for X-Forwarded-For. */
+/* Only the host, without port and brackets, IPv4 mapped into IPv6 as IPv4:
+   for X-Forwarded-For. "unix:" for a path. */
 const char *rv_address_print_host(
     const struct rv_address *address, char text[static RV_ADDRESS_TEXT_SIZE]);
 

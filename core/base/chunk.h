@@ -53,7 +53,7 @@ struct rv_slice {
   size_t length;
 };
 
-/* Room for at least `minimum` bytes (<= RV_CHUNK_SIZE) in the pool's current
+/* Room for at least `minimum` bytes (1 to RV_CHUNK_SIZE) in the pool's current
    chunk, which is replaced when it has less left: for reading into. `*size` is
    what is there. NULL when out of memory. Then commit what was written, before
    anything else is done with the pool. */

@@ -17,6 +17,7 @@ struct rv_map {
   struct rv_map_node **buckets;
   size_t bucket_count; /* a power of two, or 0 */
   size_t count;
+  size_t first; /* no bucket before this one holds an element */
   uint64_t secret[2];
 };
 
@@ -36,7 +37,7 @@ struct rv_map_node *rv_map_find(const struct rv_map *map, struct rv_span key);
 void rv_map_remove(struct rv_map *map, struct rv_map_node *node);
 
 /* Any element, for emptying; NULL when there is none. */
-struct rv_map_node *rv_map_any(const struct rv_map *map);
+struct rv_map_node *rv_map_any(struct rv_map *map);
 
 /* SipHash-2-4 (Aumasson, Bernstein 2012). */
 uint64_t rv_siphash(

@@ -27,8 +27,12 @@ int rv_slices_push(struct rv_slices *slices, struct rv_slice slice);
 int rv_slices_copy(struct rv_slices *slices, struct rv_chunk_pool *pool,
     const void *data, size_t length);
 
+/* Moves all slices of `from` behind those of `to`. REVERST_ERR_NO_MEMORY:
+   nothing was moved. */
+int rv_slices_append(struct rv_slices *to, struct rv_slices *from);
+
 /* Takes at most `max` bytes of the first slice off the queue into `*out` (owned
-   by the caller); false when the queue is empty. */
+   by the caller); false when the queue is empty or `max` is 0. */
 bool rv_slices_take(struct rv_slices *slices, size_t max, struct rv_slice *out);
 
 /* Releases the first `length` bytes (at most all). */

@@ -3,6 +3,7 @@
 #ifndef RV_BASE_TIMER_H
 #define RV_BASE_TIMER_H
 
+#include "base/list.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,15 +14,17 @@
 
 /* Nanoseconds of the engine's monotonic clock. */
 struct rv_timer {
-  uint64_t deadline; /* RV_NEVER: not set */
-  uint64_t key;      /* place in the heap; may be earlier than the deadline */
-  size_t index;      /* in the heap, plus one; 0: not in it */
+  uint64_t deadline;  /* RV_NEVER: not set */
+  uint64_t key;       /* place in the heap; may be earlier than the deadline */
+  size_t index;       /* in the heap, plus one; 0: not in it */
+  struct rv_list due; /* among those that fire in this run */
   void (*on_fired)(struct rv_timer *timer);
 };
 
 struct rv_timers {
   struct rv_timer **heap;
   size_t count, capacity;
+  size_t due_count; /* out of the heap, about to fire */
 };
 
 void rv_timers_init(struct rv_timers *timers);
@@ -35,15 +38,18 @@ void rv_timer_init(
 int rv_timer_set(
     struct rv_timers *timers, struct rv_timer *timer, uint64_t deadline);
 
-/* Takes it out of the heap: before its memory goes. */
+/* Takes it out of the heap, or of those about to fire: before its memory goes.
+ */
 void rv_timer_stop(struct rv_timers *timers, struct rv_timer *timer);
 
 /* When to call rv_timers_run next; RV_NEVER when nothing is due. It may be
    earlier than the first deadline (lazy moves), never later. */
 uint64_t rv_timers_next(const struct rv_timers *timers);
 
-/* Fires each timer whose deadline is at or before `now`, each once; one that is
-   set again by a callback to a past time fires in the next run. */
+/* Fires each timer whose deadline is at or before `now`, each once, earliest
+   first; one that is set again by a callback to a past time fires in the next
+   run. A callback may set and stop any timer: one that is moved to a later time
+   or stopped before its turn came does not fire. */
 void rv_timers_run(struct rv_timers *timers, uint64_t now);
 
 #endif
