@@ -12,8 +12,8 @@
  */
 struct rv_record {
   uint64_t start_ns, head_ns, end_ns;
-  uint64_t tunnel_id; /* of the last try; 0: none */
-  unsigned tries;
+  uint64_t tunnel_id;  /* of the last try; 0: none; set by the router */
+  unsigned tries;      /* set by the router */
   char request_id[33]; /* NUL terminated */
 };
 
@@ -41,8 +41,10 @@ struct rv_exchange {
 
   bool has_response;
   bool cancelled;          /* the downstream went away */
-  enum rv_failure failure; /* the upstream could not; final once concluded */
-  bool concluded;          /* the failure is for the downstream to show */
+  enum rv_failure failure; /* the upstream could not; final once concluded.
+                              Behind a response head: why its body was broken
+                              off. CANCELLED when cancelled */
+  bool concluded; /* the failure came before a head: the downstream shows it */
 
   struct rv_waker *downstream, *upstream, *router;
   struct rv_address peer; /* the visitor, for forwarding fields; may be empty */
@@ -70,12 +72,12 @@ struct rv_exchange *rv_exchange_new(
 /* ---- downstream ---- */
 
 /* Hands it to `handler`. The request head must be complete. Sets
- * record.start_ns. */
+   record.start_ns, and record.request_id if it is empty. */
 void rv_exchange_submit(
     struct rv_exchange *exchange, struct rv_handler *handler);
 
 /* The downstream is gone: the request pipe is aborted, the response pipe
-   stopped, the upstream and the router are woken. Harmless after the end. */
+   stopped, the upstream and the router are woken. Harmless once finished. */
 void rv_exchange_cancel(struct rv_exchange *exchange);
 
 /* The oldest 1xx head, owned by the caller (rv_informational_free); or NULL. */
@@ -83,7 +85,8 @@ struct rv_informational *rv_exchange_take_informational(
     struct rv_exchange *exchange);
 void rv_informational_free(struct rv_informational *informational);
 
-/* Gives the downstream's reference back. Cancels first if not finished. */
+/* Gives the downstream's reference back. Cancels first if not finished; a
+   request body without an end is aborted. Sees to record.end_ns. */
 void rv_exchange_detach_downstream(struct rv_exchange *exchange);
 
 /* ---- upstream ---- */
@@ -92,28 +95,37 @@ void rv_exchange_detach_downstream(struct rv_exchange *exchange);
    the response pipe. There must be no other upstream (asserted). */
 void rv_exchange_attach_upstream(
     struct rv_exchange *exchange, struct rv_waker *upstream);
+
+/* Gives the reference back. If the response is not whole and no failure was
+   told, the exchange fails with INTERNAL; the request body is stopped. */
 void rv_exchange_detach_upstream(struct rv_exchange *exchange);
 
-/* Moves a 1xx head in. REVERST_ERR_LIMIT: too many (then fail with
-   ORIGIN_MALFORMED); heads after the final one or for nobody are dropped. */
+/* Moves a 1xx head in; `head` is left empty in any case. REVERST_ERR_LIMIT: too
+   many (then fail with ORIGIN_MALFORMED); REVERST_ERR_NO_MEMORY. Heads after
+   the final one or for nobody are dropped. */
 int rv_exchange_inform(struct rv_exchange *exchange, struct rv_head *head);
 
 /* Moves the final head in; ends replay. The body follows through response_body;
-   with head->no_body the pipe is ended here. REVERST_ERR_CLOSED: cancelled, or
-   there was a head already. */
+   with head->no_body the pipe is ended here. `head` is left empty in any case.
+   REVERST_ERR_CLOSED: cancelled, failed, or there was a head already. */
 int rv_exchange_respond(struct rv_exchange *exchange, struct rv_head *head);
 
 /* The upstream cannot (go on). Before a response head: the failure is noted and
    the router, if any, decides (retry or conclude); without one it is concluded.
    After the head: the response pipe is aborted with this cause. The request
-   pipe is stopped. Only the first failure counts. The upstream then detaches.
- */
+   pipe is stopped. Only the first failure counts, and none once the response
+   body was ended. The upstream then detaches. */
 void rv_exchange_fail(struct rv_exchange *exchange, enum rv_failure failure);
 
 /* ---- router ---- */
 
+/* Takes a reference; until it detaches or a response head comes the request
+   body may be replayed. Attach before any upstream. */
 void rv_exchange_attach_router(
     struct rv_exchange *exchange, struct rv_waker *router);
+
+/* Gives the reference back. A noted failure is concluded; without an upstream,
+   a response or a failure it fails with INTERNAL. */
 void rv_exchange_detach_router(struct rv_exchange *exchange);
 
 /* May the noted failure be answered by another try, by the failure table, the
@@ -124,7 +136,7 @@ bool rv_exchange_may_retry(const struct rv_exchange *exchange);
    upstream then. false: it may not be retried. */
 bool rv_exchange_retry(struct rv_exchange *exchange);
 
-/* Lets the downstream see the failure. */
+/* Lets the downstream see the failure; harmless when there is none. */
 void rv_exchange_conclude(struct rv_exchange *exchange);
 
 /* ---- both ---- */

@@ -39,6 +39,10 @@ void rv_fields_remove(struct rv_fields *fields, struct rv_span name);
 int rv_fields_set(
     struct rv_fields *fields, struct rv_span name, struct rv_span value);
 
+/* Appends copies of all fields of `from`, names as they are.
+   REVERST_ERR_NO_MEMORY: possibly a part. */
+int rv_fields_copy(struct rv_fields *to, const struct rv_fields *from);
+
 enum { RV_NO_LENGTH = -1 };
 
 /* A request head, or a response head (status != 0). Owns its arena. */

@@ -14,7 +14,8 @@ enum rv_pipe_state {
   RV_PIPE_OPEN,
   RV_PIPE_ENDED,   /* by the producer, with or without trailers: QUIC FIN */
   RV_PIPE_ABORTED, /* by the producer: RESET_STREAM */
-  RV_PIPE_STOPPED  /* by the consumer, who wants no more: STOP_SENDING */
+  RV_PIPE_STOPPED  /* by the consumer, who wants no more: STOP_SENDING, but
+                      only if rv_pipe_is_unwanted: a rewind may undo it */
 };
 
 /* One producer, one consumer, one thread. Bytes that were pushed and not yet
@@ -26,6 +27,7 @@ struct rv_pipe {
   struct rv_slices queue;  /* pushed, not taken */
   struct rv_slices replay; /* taken, kept for rewind */
   bool replaying;          /* the replay window is still whole */
+  bool ended;              /* by the producer; outlasts a stop and a rewind */
   bool has_trailers;
   struct rv_arena trailer_arena;
   struct rv_fields trailers;
@@ -39,20 +41,28 @@ struct rv_pipe {
 void rv_pipe_init(struct rv_pipe *pipe, size_t mark);
 void rv_pipe_deinit(struct rv_pipe *pipe);
 
+/* Stopped for good: whatever is pushed is dropped. While the replay window is
+   whole a stop is not final: the producer then waits, as above the mark. */
+static inline bool rv_pipe_is_unwanted(const struct rv_pipe *pipe) {
+  return pipe->state == RV_PIPE_STOPPED && !pipe->replaying;
+}
+
 /* ---- producer ---- */
 
-/* Should more be read for it? false above the mark and once closed. */
+/* Should more be read for it? false above the mark, stopped, and once closed.
+ */
 bool rv_pipe_wants(const struct rv_pipe *pipe);
 
-/* Owns `slice` in any case. Wakes the consumer. After RV_PIPE_STOPPED the bytes
-   are dropped (0 is returned). REVERST_ERR_CLOSED after end or abort;
-   REVERST_ERR_NO_MEMORY (then abort). */
+/* Owns `slice` in any case. Wakes the consumer. REVERST_ERR_CLOSED after end or
+   abort; REVERST_ERR_NO_MEMORY (then abort). Stopped: 0 is returned, and the
+   bytes are dropped, or kept for a rewind as long as all that was ever pushed
+   is within RV_REPLAY_WINDOW; beyond it the window is dropped. */
 int rv_pipe_push(struct rv_pipe *pipe, struct rv_slice slice);
 int rv_pipe_push_copy(struct rv_pipe *pipe, struct rv_chunk_pool *pool,
     const void *data, size_t length);
 
 /* No more will come. `trailers` (may be NULL) are copied. Harmless when closed.
- */
+   REVERST_ERR_NO_MEMORY (then abort). */
 int rv_pipe_end(struct rv_pipe *pipe, const struct rv_fields *trailers);
 
 /* Broken off: what is queued is dropped, the consumer must not pretend that the
@@ -62,7 +72,7 @@ void rv_pipe_abort(struct rv_pipe *pipe, enum rv_failure cause);
 /* ---- consumer ---- */
 
 static inline size_t rv_pipe_available(const struct rv_pipe *pipe) {
-  return pipe->queue.length;
+  return pipe->state == RV_PIPE_STOPPED ? 0 : pipe->queue.length;
 }
 
 /* Takes at most `max` bytes, from one chunk; the caller owns the slice. false:
@@ -72,19 +82,24 @@ bool rv_pipe_take(struct rv_pipe *pipe, size_t max, struct rv_slice *out);
 /* Ended, and all was taken. */
 bool rv_pipe_finished(const struct rv_pipe *pipe);
 
-/* Wants no more: drops what is queued and what will come. Wakes the producer.
- */
+/* Wants no more: drops what is queued and what will come, unless it may be
+   replayed: then both are kept for a rewind. Wakes the producer. Harmless when
+   finished or aborted. */
 void rv_pipe_stop(struct rv_pipe *pipe);
 
 /* ---- replay (request bodies: see rv_exchange) ---- */
 
-/* From now on taken slices stay referenced, up to RV_REPLAY_WINDOW bytes. */
+/* From now on taken slices stay referenced, up to RV_REPLAY_WINDOW bytes. Does
+   nothing once bytes were taken, or stopped, or aborted. */
 void rv_pipe_keep_replay(struct rv_pipe *pipe);
+
+/* No rewind any more. A stop becomes final: what is queued is dropped. */
 void rv_pipe_drop_replay(struct rv_pipe *pipe);
 
-/* Makes all taken bytes available again; false when the window has overflowed
-   or was dropped. A stop by the previous consumer is undone where no byte was
-   dropped. */
+/* Makes all taken bytes available again, in front of the queue; false when the
+   window has overflowed or was dropped, when aborted, or out of memory. A stop
+   by the previous consumer is undone: the pipe is open again, or ended if the
+   producer has ended it before or since. */
 bool rv_pipe_can_rewind(const struct rv_pipe *pipe);
 bool rv_pipe_rewind(struct rv_pipe *pipe);
 
