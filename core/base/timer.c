@@ -109,6 +109,8 @@ int rv_timer_set(
     timer->key = deadline;
     sift_up(timers, timer);
   }
+  if (timers->on_earlier != NULL && rv_timers_next(timers) < timers->armed)
+    timers->on_earlier(timers);
   return 0;
 }
 

@@ -25,6 +25,11 @@ struct rv_timers {
   struct rv_timer **heap;
   size_t count, capacity;
   size_t due_count; /* out of the heap, about to fire */
+  /* Both the owner's: when it will call rv_timers_run anyway, and what is
+     called when a deadline earlier than that was set (NULL: nothing). It must
+     only note the fact. */
+  uint64_t armed;
+  void (*on_earlier)(struct rv_timers *timers);
 };
 
 void rv_timers_init(struct rv_timers *timers);
