@@ -15,8 +15,10 @@ struct rv_loop_options {
   void *log_user_data;
 };
 
-/* REVERST_ERR_NO_MEMORY, REVERST_ERR_SYSTEM. The base is the caller's and must
-   outlive the loop. */
+/* REVERST_ERR_NO_MEMORY, REVERST_ERR_SYSTEM (also for a base that does not use
+   epoll; an entry says so). The base is the caller's and must outlive the loop.
+   A loop without timers, sockets and work does not keep event_base_dispatch
+   from returning. */
 int rv_loop_new(struct rv_loop **loop, struct event_base *base,
     const struct rv_loop_options *options);
 
@@ -31,5 +33,14 @@ void rv_loop_free_later(
 
 struct rv_engine *rv_loop_engine(struct rv_loop *loop);
 struct event_base *rv_loop_base(struct rv_loop *loop);
+
+/* For the parts of event/ and origin/: an object that no counter of the engine
+   knows holds the loop, and lets it go when its own memory goes. */
+void rv_loop_hold(struct rv_loop *loop);
+void rv_loop_release(struct rv_loop *loop);
+
+/* Memory that all UDP sockets of the loop receive into, zeroed at first and
+   freed with the loop. Every call must ask for the same size. NULL: none. */
+void *rv_loop_scratch(struct rv_loop *loop, size_t size);
 
 #endif
