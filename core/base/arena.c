@@ -120,7 +120,7 @@ static void *move_piece(struct rv_arena *arena, const void *piece,
     arena->blocks = block;
   }
   moved = take(arena, new_size, alignof(max_align_t));
-  if (moved != NULL && old_size > 0)
+  if (moved != NULL && piece != NULL)
     memcpy(moved, piece, old_size);
   return moved;
 }
