@@ -77,3 +77,9 @@ uint64_t rv_random_uint(struct rv_engine *engine) {
   rv_random(engine, &value, sizeof(value));
   return value;
 }
+
+uint64_t rv_counters_sum(const struct rv_counters *counters) {
+  return counters->exchanges + counters->quic_connections +
+         counters->h3_sessions + counters->h3_streams + counters->streams +
+         counters->h1_connections + counters->tunnels + counters->registrations;
+}

@@ -14,6 +14,9 @@ struct rv_counters {
       h1_connections, tunnels, registrations;
 };
 
+/* All of them together. */
+uint64_t rv_counters_sum(const struct rv_counters *counters);
+
 /* Belongs to one thread. Time is a field: read once per batch of events by the
    owner (event/loop, or a simulation), so that all that happens in one turn
    happens at one time. */

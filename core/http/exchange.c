@@ -164,6 +164,7 @@ void rv_exchange_detach_upstream(struct rv_exchange *exchange) {
   exchange->response_body.producer = NULL;
   rv_exchange_fail(exchange, RV_FAILURE_INTERNAL);
   rv_pipe_stop(&exchange->request_body);
+  rv_wake(exchange->router);
   unref(exchange);
 }
 
@@ -209,6 +210,7 @@ int rv_exchange_respond(struct rv_exchange *exchange, struct rv_head *head) {
   if (exchange->response.no_body)
     (void)rv_pipe_end(&exchange->response_body, NULL); /* cannot fail */
   rv_wake(exchange->downstream);
+  rv_wake(exchange->router);
   return 0;
 }
 
@@ -227,6 +229,7 @@ void rv_exchange_fail(struct rv_exchange *exchange, enum rv_failure failure) {
     rv_exchange_conclude(exchange);
   }
   rv_pipe_stop(&exchange->request_body);
+  rv_wake(exchange->upstream);
 }
 
 /* ---- router ---- */

@@ -21,8 +21,9 @@ struct rv_record {
    each learns by being woken and looking:
 
      downstream sees   informational, response, response_body, failure
-     upstream sees     request, request_body, cancelled
-     router sees       failure before a response head, cancelled
+     upstream sees     request, request_body, cancelled, failure
+     router sees       response head, failure before it, upstream gone,
+   cancelled
 
    References: each party holds one from attaching to detaching; the memory goes
    at the end of the turn in which the last one went. A party that detaches is
@@ -110,11 +111,13 @@ int rv_exchange_inform(struct rv_exchange *exchange, struct rv_head *head);
    REVERST_ERR_CLOSED: cancelled, failed, or there was a head already. */
 int rv_exchange_respond(struct rv_exchange *exchange, struct rv_head *head);
 
-/* The upstream cannot (go on). Before a response head: the failure is noted and
-   the router, if any, decides (retry or conclude); without one it is concluded.
-   After the head: the response pipe is aborted with this cause. The request
-   pipe is stopped. Only the first failure counts, and none once the response
-   body was ended. The upstream then detaches. */
+/* The upstream cannot (go on), or the router gives it up: an upstream that
+   finds `failure` set when it is woken lets go as if cancelled, and detaches.
+   Before a response head: the failure is noted and the router, if any, decides
+   (retry or conclude); without one it is concluded. After the head: the
+   response pipe is aborted with this cause. The request pipe is stopped. Only
+   the first failure counts, and none once the response body was ended. The
+   upstream then detaches. */
 void rv_exchange_fail(struct rv_exchange *exchange, enum rv_failure failure);
 
 /* ---- router ---- */
@@ -132,8 +135,9 @@ void rv_exchange_detach_router(struct rv_exchange *exchange);
    method and the replay window? */
 bool rv_exchange_may_retry(const struct rv_exchange *exchange);
 
-/* Forgets the noted failure and rewinds the request pipe: attach another
-   upstream then. false: it may not be retried. */
+/* Only when the upstream has detached. Forgets the noted failure and rewinds
+   the request pipe: attach another upstream then. false: it may not be retried.
+ */
 bool rv_exchange_retry(struct rv_exchange *exchange);
 
 /* Lets the downstream see the failure; harmless when there is none. */

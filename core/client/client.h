@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* The client object: what its parts share. */
+#ifndef RV_CLIENT_CLIENT_H
+#define RV_CLIENT_CLIENT_H
+
+#include "client/backoff.h"
+#include "client/dial.h"
+#include "client/request.h"
+#include "event/resolver.h"
+#include "origin/origin.h"
+
+enum rv_client_state { RV_CLIENT_RUNNING, RV_CLIENT_CLOSING, RV_CLIENT_CLOSED };
+
+/* A dial in the client's list. */
+struct rv_client_dial {
+  struct rv_list node;
+  struct reverst_client *client;
+  struct rv_dial *dial;
+  bool registered;
+};
+
+struct reverst_client {
+  struct rv_loop *loop;
+  struct rv_engine *engine;
+  enum rv_client_state state;
+
+  char *host; /* of the server; a name or a literal */
+  uint16_t port;
+  char *server_name;
+  struct rv_message registration;
+  struct rv_tls_context *tls;
+  struct rv_qpack *qpack;
+  struct rv_quic_settings settings;
+
+  struct rv_resolver *resolver;
+  struct rv_origin *origin; /* or */
+  struct rv_application application;
+  struct rv_handler counter; /* in front of either */
+  uint64_t requests, connects;
+
+  struct rv_resolution *resolution; /* under way; NULL: none */
+  struct rv_address addresses[RV_RESOLVER_MAX_ADDRESSES];
+  size_t address_count, next_address;
+  struct rv_list dials;           /* struct rv_client_dial */
+  struct rv_client_dial *current; /* the newest; NULL: none */
+  struct rv_backoff backoff;
+  struct rv_timer retry_timer, drain_timer;
+
+  void (*on_connected)(reverst_client *client, void *user_data);
+  void (*on_disconnected)(reverst_client *client,
+      const reverst_disconnect *disconnect, void *user_data);
+  void *user_data;
+  struct rv_job close_job;
+  void (*on_closed)(void *user_data);
+  void *on_closed_data;
+};
+
+/* client/dialling.c: resolves, dials, waits, dials again. */
+void rv_client_init_dialling(struct reverst_client *client);
+void rv_client_start_dialling(struct reverst_client *client);
+void rv_client_stop_dialling(struct reverst_client *client);
+
+/* A dial has ended: a client that closes looks whether it was the last. */
+void rv_client_check_closing(struct reverst_client *client);
+
+#endif

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/* The public functions on requests and their responses. */
+#include "client/request.h"
+
+#include "http/filter.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+struct reverst_request {
+  struct rv_waker waker;
+  struct rv_job job, free_job;
+  struct rv_exchange *exchange;
+  struct rv_application *application;
+  reverst_request_events events;
+  void *user_data;
+  bool delivered;   /* on_request was called */
+  bool wants_room;  /* a write said REVERST_ERR_AGAIN */
+  bool wants_bytes; /* a read said REVERST_ERR_AGAIN */
+  bool aborted, closed;
+  struct rv_arena arena; /* NUL terminated copies */
+  const char *method, *scheme, *host, *path;
+  reverst_field *headers; /* made at the first question */
+  size_t header_count;
+};
+
+/* ---- life ---- */
+
+static void free_request(struct rv_job *job) {
+  reverst_request *request = rv_container_of(job, reverst_request, free_job);
+
+  rv_arena_deinit(&request->arena);
+  free(request);
+}
+
+static void close_request(reverst_request *request) {
+  struct rv_exchange *exchange = request->exchange;
+  struct rv_engine *engine = exchange->engine;
+  bool complete = !exchange->cancelled && !request->aborted &&
+                  exchange->failure == RV_FAILURE_NONE;
+
+  request->closed = true;
+  if (request->delivered && request->events.on_closed != NULL)
+    request->events.on_closed(request, complete, request->user_data);
+  rv_turn_remove(&request->job);
+  rv_exchange_detach_upstream(exchange);
+  rv_turn_add(&engine->turn, &request->free_job, RV_PHASE_FREE);
+}
+
+static bool is_over(const reverst_request *request) {
+  const struct rv_exchange *exchange = request->exchange;
+
+  return exchange->cancelled || exchange->failure != RV_FAILURE_NONE ||
+         rv_exchange_finished(exchange);
+}
+
+static bool has_news_to_read(const reverst_request *request) {
+  const struct rv_pipe *pipe = &request->exchange->request_body;
+
+  return rv_pipe_available(pipe) > 0 || pipe->state != RV_PIPE_OPEN;
+}
+
+static void tell_news(reverst_request *request) {
+  if (request->wants_bytes && has_news_to_read(request)) {
+    request->wants_bytes = false;
+    if (request->events.on_readable != NULL)
+      request->events.on_readable(request, request->user_data);
+  }
+  if (!request->closed && request->wants_room &&
+      rv_pipe_wants(&request->exchange->response_body)) {
+    request->wants_room = false;
+    if (request->events.on_writable != NULL)
+      request->events.on_writable(request, request->user_data);
+  }
+}
+
+static void run_request(struct rv_job *job) {
+  reverst_request *request = rv_container_of(job, reverst_request, job);
+  struct rv_application *application = request->application;
+
+  if (!request->delivered && !is_over(request)) {
+    request->delivered = true;
+    application->on_request(request, application->user_data);
+  } else if (!is_over(request)) {
+    tell_news(request);
+  }
+  if (is_over(request))
+    close_request(request);
+}
+
+static void wake_request(struct rv_waker *waker) {
+  reverst_request *request = rv_container_of(waker, reverst_request, waker);
+
+  if (!request->closed)
+    rv_turn_add(
+        &request->application->engine->turn, &request->job, RV_PHASE_SCRIPT);
+}
+
+static const char *text(reverst_request *request, struct rv_span span) {
+  return rv_arena_copy(&request->arena, span).data;
+}
+
+static reverst_request *new_request(
+    struct rv_application *application, struct rv_exchange *exchange) {
+  const struct rv_head *head = &exchange->request;
+  reverst_request *request = calloc(1, sizeof(*request));
+
+  if (request == NULL)
+    return NULL;
+  rv_arena_init(&request->arena);
+  request->waker.wake = wake_request;
+  request->job.run = run_request;
+  request->free_job.run = free_request;
+  request->application = application;
+  request->exchange = exchange;
+  request->wants_bytes = true;
+  request->method = text(request, head->method);
+  request->scheme = text(request, head->scheme);
+  request->host = text(request, head->authority);
+  request->path = text(request, head->path);
+  if (request->method && request->scheme && request->host && request->path)
+    return request;
+  free_request(&request->free_job);
+  return NULL;
+}
+
+static void handle(struct rv_handler *handler, struct rv_exchange *exchange) {
+  struct rv_application *application =
+      rv_container_of(handler, struct rv_application, handler);
+  reverst_request *request = new_request(application, exchange);
+
+  if (request == NULL) {
+    rv_exchange_fail(exchange, RV_FAILURE_LIMIT);
+    return;
+  }
+  rv_exchange_attach_upstream(exchange, &request->waker);
+  wake_request(&request->waker);
+}
+
+void rv_application_init(struct rv_application *application,
+    struct rv_engine *engine,
+    void (*on_request)(reverst_request *request, void *user_data),
+    void *user_data) {
+  *application = (struct rv_application){
+    .handler = { handle },
+    .engine = engine,
+    .on_request = on_request,
+    .user_data = user_data,
+  };
+}
+
+/* ---- reading ---- */
+
+const char *reverst_request_method(const reverst_request *request) {
+  return request->method;
+}
+
+const char *reverst_request_scheme(const reverst_request *request) {
+  return request->scheme;
+}
+
+const char *reverst_request_host(const reverst_request *request) {
+  return request->host;
+}
+
+const char *reverst_request_path(const reverst_request *request) {
+  return request->path;
+}
+
+/* Texts are made when they are asked for: most applications ask for none. */
+static bool make_headers(reverst_request *request) {
+  const struct rv_fields *fields = &request->exchange->request.fields;
+  reverst_field *headers;
+
+  if (request->headers != NULL)
+    return true;
+  headers = rv_arena_allocate(
+      &request->arena, (fields->count + 1) * sizeof(*headers));
+  if (headers == NULL)
+    return false;
+  for (size_t i = 0; i < fields->count; i++) {
+    headers[i].name = text(request, fields->items[i].name);
+    headers[i].value = text(request, fields->items[i].value);
+    if (headers[i].name == NULL || headers[i].value == NULL)
+      return false;
+  }
+  request->headers = headers;
+  request->header_count = fields->count;
+  return true;
+}
+
+bool reverst_request_header_at(const reverst_request *request, size_t index,
+    const char **name, const char **value) {
+  if (!make_headers((reverst_request *)(uintptr_t)request) ||
+      index >= request->header_count)
+    return false;
+  *name = request->headers[index].name;
+  *value = request->headers[index].value;
+  return true;
+}
+
+const char *reverst_request_header(
+    const reverst_request *request, const char *name) {
+  const char *candidate, *value;
+
+  for (size_t i = 0; reverst_request_header_at(request, i, &candidate, &value);
+       i++)
+    if (strcasecmp(candidate, name) == 0)
+      return value;
+  return NULL;
+}
+
+void reverst_request_set_events(reverst_request *request,
+    const reverst_request_events *events, void *user_data) {
+  request->events = *events;
+  request->user_data = user_data;
+  wake_request(&request->waker);
+}
+
+ssize_t reverst_request_read(
+    reverst_request *request, void *data, size_t size) {
+  struct rv_pipe *pipe = &request->exchange->request_body;
+  struct rv_slice slice;
+  size_t total = 0;
+
+  while (total < size && rv_pipe_take(pipe, size - total, &slice)) {
+    memcpy((uint8_t *)data + total, slice.data, slice.length);
+    total += slice.length;
+    rv_slice_release(&slice);
+  }
+  if (total > 0 || size == 0)
+    return (ssize_t)total;
+  if (rv_pipe_finished(pipe))
+    return 0;
+  if (pipe->state != RV_PIPE_OPEN)
+    return REVERST_ERR_CLOSED;
+  request->wants_bytes = true;
+  return REVERST_ERR_AGAIN;
+}
+
+/* ---- answering ---- */
+
+static int add_fields(
+    struct rv_fields *fields, const reverst_field *from, bool framing) {
+  int r = 0;
+
+  for (; r == 0 && from != NULL && from->name != NULL; from++) {
+    struct rv_span name = rv_span_of(from->name);
+
+    if (!framing && rv_span_equal_nocase(name, RV_SPAN("content-length")))
+      continue;
+    r = rv_fields_add_copy(fields, name, rv_span_of(from->value));
+  }
+  return r;
+}
+
+static int add_length(struct rv_head *head, size_t length) {
+  char digits[24];
+  int written = snprintf(digits, sizeof(digits), "%zu", length);
+
+  return rv_fields_add_copy(&head->fields, RV_SPAN("content-length"),
+      (struct rv_span){ digits, (size_t)written });
+}
+
+/* `whole`: the body is the response's own, and so is its length. */
+static int make_head(const reverst_request *request,
+    const reverst_response *response, bool whole, struct rv_head *head) {
+  int status = response->status ? response->status : 200;
+  bool bodyless = rv_is_bodyless(request->exchange->request.method, status);
+  int r;
+
+  rv_head_init(head);
+  if (status < 200 || status > 599)
+    return REVERST_ERR_INVALID;
+  head->status = status;
+  r = add_fields(&head->fields, response->headers, !whole);
+  if (r == 0 && whole && (response->body_length > 0 || !bodyless))
+    r = add_length(head, response->body_length);
+  if (r < 0)
+    return r;
+  rv_filter_hop_by_hop(&head->fields);
+  if (rv_filter_check_head(head, &rv_limits_default) != RV_FAILURE_NONE)
+    return REVERST_ERR_INVALID;
+  head->no_body = bodyless || (whole && response->body_length == 0);
+  return 0;
+}
+
+static int send_head(
+    reverst_request *request, const reverst_response *response, bool whole) {
+  struct rv_head head;
+  int r;
+
+  if (request->closed || request->exchange->has_response)
+    return REVERST_ERR_CLOSED;
+  r = make_head(request, response, whole, &head);
+  if (r < 0) {
+    rv_head_deinit(&head);
+    return r;
+  }
+  return rv_exchange_respond(request->exchange, &head);
+}
+
+int reverst_respond(
+    reverst_request *request, const reverst_response *response) {
+  struct rv_exchange *exchange = request->exchange;
+  int r = send_head(request, response, true);
+
+  if (r == 0 && !exchange->response.no_body) {
+    r = rv_pipe_push_copy(&exchange->response_body, &exchange->engine->chunks,
+        response->body, response->body_length);
+    if (r == 0)
+      r = rv_pipe_end(&exchange->response_body, NULL);
+    if (r < 0)
+      rv_exchange_fail(exchange, RV_FAILURE_INTERNAL);
+  }
+  wake_request(&request->waker);
+  return r;
+}
+
+int reverst_response_start(
+    reverst_request *request, const reverst_response *response) {
+  if (response->body != NULL || response->body_length > 0)
+    return REVERST_ERR_INVALID;
+  return send_head(request, response, false);
+}
+
+static struct rv_pipe *writable_pipe(reverst_request *request) {
+  struct rv_exchange *exchange = request->exchange;
+
+  if (request->closed || !exchange->has_response ||
+      exchange->response_body.state != RV_PIPE_OPEN)
+    return NULL;
+  return &exchange->response_body;
+}
+
+int reverst_response_write(
+    reverst_request *request, const void *data, size_t length) {
+  struct rv_pipe *pipe = writable_pipe(request);
+
+  if (pipe == NULL)
+    return REVERST_ERR_CLOSED;
+  if (!rv_pipe_wants(pipe)) {
+    request->wants_room = true;
+    return REVERST_ERR_AGAIN;
+  }
+  return rv_pipe_push_copy(
+      pipe, &request->exchange->engine->chunks, data, length);
+}
+
+int reverst_response_end(
+    reverst_request *request, const reverst_field *trailers) {
+  struct rv_pipe *pipe = writable_pipe(request);
+  struct rv_fields fields;
+  int r;
+
+  if (pipe == NULL)
+    return REVERST_ERR_CLOSED;
+  rv_fields_init(&fields, &request->arena);
+  r = add_fields(&fields, trailers, true);
+  if (r == 0 &&
+      rv_filter_check_fields(&fields, &rv_limits_default) != RV_FAILURE_NONE)
+    r = REVERST_ERR_INVALID;
+  if (r < 0)
+    return r;
+  rv_filter_trailers(&fields);
+  r = rv_pipe_end(pipe, fields.count > 0 ? &fields : NULL);
+  wake_request(&request->waker);
+  return r;
+}
+
+void reverst_response_abort(reverst_request *request) {
+  if (request->closed)
+    return;
+  request->aborted = true;
+  rv_exchange_fail(request->exchange, RV_FAILURE_UPSTREAM_RESET);
+  wake_request(&request->waker);
+}

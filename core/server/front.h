@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The front: accepts the connections of visitors and speaks HTTP/1.1 to them.
+ */
+#ifndef RV_SERVER_FRONT_H
+#define RV_SERVER_FRONT_H
+
+#include "event/tcp.h"
+#include "http/exchange.h"
+
+struct rv_front;
+
+struct rv_front_options {
+  struct rv_loop *loop;
+  const struct rv_address *address;
+  struct rv_handler *handler;
+  size_t max_connections; /* 0: half of RLIMIT_NOFILE, at most 65 536 */
+  size_t max_connections_per_address; /* 0: 1 000 */
+  void (*on_empty)(void *user_data);  /* the last connection has closed */
+  void *user_data;
+};
+
+int rv_front_open(
+    struct rv_front **front, const struct rv_front_options *options);
+
+/* No new connections; those there are close after their answer. */
+void rv_front_drain(struct rv_front *front);
+
+/* Cancels and closes all; on_empty comes when the last has gone (at once, if
+   there is none). */
+void rv_front_abort(struct rv_front *front);
+
+/* Only when there is no connection left (asserted). NULL is fine. */
+void rv_front_free(struct rv_front *front);
+
+size_t rv_front_connections(const struct rv_front *front);
+const struct rv_address *rv_front_address(const struct rv_front *front);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* A registration is a token: whoever was given it decides once, in his own
+ * time. */
+#include "server/registration.h"
+
+#include <stdlib.h>
+
+struct reverst_registration {
+  struct rv_registration_owner *owner; /* NULL: abandoned */
+  void *context;
+  struct rv_arena arena;
+  const char *group_name, *server_name;
+  char peer[RV_ADDRESS_TEXT_SIZE];
+  char *scheme; /* NULL: no Authorization */
+  const char *credentials;
+  struct rv_fields metadata; /* values are NUL terminated */
+};
+
+static const char *copy(struct rv_arena *arena, struct rv_span span) {
+  return rv_arena_copy(arena, span).data;
+}
+
+static int copy_metadata(
+    reverst_registration *registration, const struct rv_message *message) {
+  rv_fields_init(&registration->metadata, &registration->arena);
+  for (size_t i = 0; i < message->metadata.count; i++) {
+    struct rv_span name =
+        rv_arena_copy(&registration->arena, message->metadata.items[i].name);
+    struct rv_span value =
+        rv_arena_copy(&registration->arena, message->metadata.items[i].value);
+
+    if (name.data == NULL || value.data == NULL ||
+        rv_fields_add(&registration->metadata, name, value) < 0)
+      return REVERST_ERR_NO_MEMORY;
+  }
+  return 0;
+}
+
+static char *lower(char *text) {
+  for (char *c = text; *c != '\0'; c++)
+    if (*c >= 'A' && *c <= 'Z')
+      *c = (char)(*c + ('a' - 'A'));
+  return text;
+}
+
+/* "<scheme> <credentials>" (RFC 9110 section 11.4) */
+static int split_authorization(reverst_registration *registration) {
+  const struct rv_span *value =
+      rv_fields_find(&registration->metadata, RV_SPAN("Authorization"));
+  struct rv_span text;
+  char *space;
+
+  if (value == NULL)
+    return 0;
+  text = rv_arena_copy(&registration->arena, *value);
+  if (text.data == NULL)
+    return REVERST_ERR_NO_MEMORY;
+  registration->scheme = (char *)(uintptr_t)text.data;
+  space = strchr(registration->scheme, ' ');
+  registration->credentials = "";
+  if (space != NULL) {
+    *space = '\0';
+    registration->credentials = space + 1 + strspn(space + 1, " ");
+  }
+  lower(registration->scheme);
+  return 0;
+}
+
+static int fill(
+    reverst_registration *registration, const struct rv_server_tunnel *tunnel) {
+  const struct rv_message *message = rv_server_tunnel_registration(tunnel);
+  int r = copy_metadata(registration, message);
+
+  if (r == 0)
+    r = split_authorization(registration);
+  registration->group_name = copy(&registration->arena, message->group);
+  registration->server_name =
+      copy(&registration->arena, rv_server_tunnel_server_name(tunnel));
+  rv_address_print(rv_server_tunnel_peer(tunnel), registration->peer);
+  if (registration->group_name == NULL || registration->server_name == NULL)
+    return REVERST_ERR_NO_MEMORY;
+  return r;
+}
+
+static void free_registration(reverst_registration *registration) {
+  for (size_t i = 0; i < registration->metadata.count; i++) {
+    struct rv_span value = registration->metadata.items[i].value;
+    explicit_bzero((void *)(uintptr_t)value.data, value.length);
+  }
+  if (registration->scheme != NULL && registration->credentials != NULL)
+    explicit_bzero((void *)(uintptr_t)registration->credentials,
+        strlen(registration->credentials));
+  rv_arena_deinit(&registration->arena);
+  free(registration);
+}
+
+reverst_registration *rv_registration_new(struct rv_registration_owner *owner,
+    const struct rv_server_tunnel *tunnel, void *context) {
+  reverst_registration *registration = calloc(1, sizeof(*registration));
+
+  if (registration == NULL)
+    return NULL;
+  rv_arena_init(&registration->arena);
+  registration->owner = owner;
+  registration->context = context;
+  if (fill(registration, tunnel) < 0) {
+    free_registration(registration);
+    return NULL;
+  }
+  return registration;
+}
+
+void rv_registration_abandon(reverst_registration *registration) {
+  registration->owner = NULL;
+  registration->context = NULL;
+}
+
+void *rv_registration_context(const reverst_registration *registration) {
+  return registration->context;
+}
+
+/* ---- public ---- */
+
+const char *reverst_registration_group(
+    const reverst_registration *registration) {
+  return registration->group_name;
+}
+
+const char *reverst_registration_peer(
+    const reverst_registration *registration) {
+  return registration->peer;
+}
+
+const char *reverst_registration_server_name(
+    const reverst_registration *registration) {
+  return registration->server_name;
+}
+
+const char *reverst_registration_metadata(
+    const reverst_registration *registration, const char *key) {
+  const struct rv_span *value =
+      rv_fields_find(&registration->metadata, rv_span_of(key));
+  return value ? value->data : NULL;
+}
+
+bool reverst_registration_metadata_at(const reverst_registration *registration,
+    size_t index, const char **key, const char **value) {
+  if (index >= registration->metadata.count)
+    return false;
+  *key = registration->metadata.items[index].name.data;
+  *value = registration->metadata.items[index].value.data;
+  return true;
+}
+
+const char *reverst_registration_scheme(
+    const reverst_registration *registration) {
+  return registration->scheme;
+}
+
+const char *reverst_registration_credentials(
+    const reverst_registration *registration) {
+  return registration->credentials;
+}
+
+static void decide(
+    reverst_registration *registration, bool accepted, const char *reason) {
+  if (registration->owner != NULL)
+    registration->owner->on_decided(
+        registration->owner, registration, accepted, reason);
+  free_registration(registration);
+}
+
+void reverst_registration_accept(reverst_registration *registration) {
+  decide(registration, true, NULL);
+}
+
+void reverst_registration_reject(
+    reverst_registration *registration, const char *reason) {
+  decide(registration, false, reason);
+}

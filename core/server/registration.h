@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Registrations: what an authenticate callback decides on. */
+#ifndef RV_SERVER_REGISTRATION_H
+#define RV_SERVER_REGISTRATION_H
+
+#include "tunnel/server_tunnel.h"
+#include <reverst/server.h>
+
+/* Who carries the decision out. Not called once the registration was abandoned.
+ */
+struct rv_registration_owner {
+  /* `reason` of a rejection, for the log; may be NULL. */
+  void (*on_decided)(struct rv_registration_owner *owner,
+      reverst_registration *registration, bool accepted, const char *reason);
+};
+
+/* Copies what it needs of the tunnel's message. `context` is the owner's. NULL:
+   out of memory. */
+reverst_registration *rv_registration_new(struct rv_registration_owner *owner,
+    const struct rv_server_tunnel *tunnel, void *context);
+
+/* The peer has gone; the decision will have no effect, but free the memory. */
+void rv_registration_abandon(reverst_registration *registration);
+
+void *rv_registration_context(const reverst_registration *registration);
+
+#endif

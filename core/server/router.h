@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The router: finds the group of a request and a tunnel of the group, waits
+   where there is none free, and tries another one where that is safe. */
+#ifndef RV_SERVER_ROUTER_H
+#define RV_SERVER_ROUTER_H
+
+#include "http/exchange.h"
+#include "server/group.h"
+
+struct rv_router {
+  struct rv_handler handler; /* takes the requests of visitors */
+  struct rv_engine *engine;
+  struct rv_groups *groups;
+  bool draining;                        /* new requests are refused */
+  uint64_t requests, failures, retries; /* counters */
+};
+
+void rv_router_init(struct rv_router *router, struct rv_engine *engine,
+    struct rv_groups *groups);
+
+/* Tunnels or streams have become available: those that wait may go. */
+void rv_router_serve_waiting(struct rv_group *group);
+
+#endif

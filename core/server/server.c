@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* The server object: made of its parts, drained, closed. */
+#include "server/server.h"
+
+#include "base/log.h"
+#include <reverst/error.h>
+#include <stdlib.h>
+
+#define ALPN "quic-h3-tunnel"
+
+/* ---- closing: everything ends in its own time, then the memory goes ---- */
+
+static void on_loop_freed(void *user_data) {
+  struct reverst_server *server = user_data;
+  void (*closed)(void *) = server->on_closed;
+  void *closed_data = server->on_closed_data;
+
+  free(server);
+  if (closed != NULL)
+    closed(closed_data);
+}
+
+static void free_parts(struct reverst_server *server) {
+  rv_timer_stop(&server->engine->timers, &server->drain_timer);
+  rv_turn_remove(&server->close_job);
+  rv_udp_close(server->udp);
+  rv_front_free(server->front);
+  rv_groups_deinit(&server->groups);
+  rv_qpack_free(server->qpack);
+}
+
+static bool everything_has_ended(const struct reverst_server *server) {
+  return server->endpoint_is_closed && server->front_is_empty &&
+         rv_list_empty(&server->tunnels);
+}
+
+static void run_close_job(struct rv_job *job) {
+  struct reverst_server *server =
+      rv_container_of(job, struct reverst_server, close_job);
+
+  if (server->state == RV_SERVER_DRAINING &&
+      rv_front_connections(server->front) == 0)
+    reverst_server_close(server, server->on_closed, server->on_closed_data);
+  if (server->state != RV_SERVER_CLOSING || !everything_has_ended(server))
+    return;
+  server->state = RV_SERVER_CLOSED;
+  free_parts(server);
+  rv_loop_free_later(server->loop, on_loop_freed, server);
+}
+
+void rv_server_check_closing(struct reverst_server *server) {
+  if (server->state != RV_SERVER_RUNNING)
+    rv_turn_add(&server->engine->turn, &server->close_job, RV_PHASE_FREE);
+}
+
+static void on_endpoint_freed(void *user_data) {
+  struct reverst_server *server = user_data;
+
+  server->endpoint_is_closed = true;
+  server->endpoint = NULL;
+  rv_server_check_closing(server);
+}
+
+static void on_front_empty(void *user_data) {
+  struct reverst_server *server = user_data;
+
+  server->front_is_empty = true;
+  rv_server_check_closing(server);
+}
+
+void reverst_server_close(reverst_server *server,
+    void (*on_closed)(void *user_data), void *user_data) {
+  if (server->state == RV_SERVER_CLOSING || server->state == RV_SERVER_CLOSED)
+    return;
+  rv_engine_refresh(server->engine);
+  server->on_closed = on_closed;
+  server->on_closed_data = user_data;
+  server->state = RV_SERVER_CLOSING;
+  server->router.draining = true;
+  server->front_is_empty = false;
+  rv_timer_set(&server->engine->timers, &server->drain_timer, RV_NEVER);
+  rv_front_abort(server->front);
+  rv_server_close_tunnels(server);
+  rv_quic_endpoint_close(server->endpoint, on_endpoint_freed, server);
+}
+
+static void on_drain_timeout(struct rv_timer *timer) {
+  struct reverst_server *server =
+      rv_container_of(timer, struct reverst_server, drain_timer);
+
+  rv_log(server->engine, REVERST_LOG_WARN, "drain_timeout",
+      rv_log_number("exchanges", (int64_t)server->engine->live.exchanges));
+  reverst_server_close(server, server->on_closed, server->on_closed_data);
+}
+
+void reverst_server_drain(reverst_server *server,
+    void (*on_closed)(void *user_data), void *user_data) {
+  if (server->state != RV_SERVER_RUNNING)
+    return;
+  rv_engine_refresh(server->engine);
+  server->on_closed = on_closed;
+  server->on_closed_data = user_data;
+  server->state = RV_SERVER_DRAINING;
+  server->router.draining = true;
+  rv_front_drain(server->front);
+  rv_server_drain_tunnels(server);
+  if (server->drain_timeout != RV_NEVER)
+    rv_timer_set(&server->engine->timers, &server->drain_timer,
+        server->engine->now + server->drain_timeout);
+  rv_server_check_closing(server);
+}
+
+/* ---- making ---- */
+
+/* Logs which option was at fault; returns the error. */
+static int fault(struct reverst_server *server, int error, const char *option,
+    const char *value) {
+  rv_log(server->engine, REVERST_LOG_ERROR, "server_not_started",
+      rv_log_text("option", option), rv_log_text("value", value ? value : ""),
+      rv_log_text("error", reverst_strerror(error)));
+  return error;
+}
+
+static int parse(struct reverst_server *server, const char *option,
+    const char *value, struct rv_address *address) {
+  int r = rv_address_parse(address, rv_span_of(value));
+
+  return r < 0 ? fault(server, r, option, value) : 0;
+}
+
+static void on_datagram(const struct rv_datagram *datagram, void *user_data) {
+  struct reverst_server *server = user_data;
+
+  if (server->endpoint != NULL)
+    rv_quic_endpoint_receive(server->endpoint, datagram);
+}
+
+static void on_writable(void *user_data) {
+  struct reverst_server *server = user_data;
+
+  if (server->endpoint != NULL)
+    rv_quic_endpoint_writable(server->endpoint);
+}
+
+static int open_udp(
+    struct reverst_server *server, const reverst_server_options *options) {
+  const char *text =
+      options->tunnel.address ? options->tunnel.address : "127.0.0.1:7171";
+  struct rv_address address;
+  struct rv_udp_options udp = {
+    .loop = server->loop,
+    .address = &address,
+    .on_datagram = on_datagram,
+    .on_writable = on_writable,
+    .user_data = server,
+  };
+  int r = parse(server, "tunnel.address", text, &address);
+
+  if (r == 0)
+    r = rv_udp_open(&server->udp, &udp);
+  if (r == 0)
+    rv_address_print(rv_udp_address(server->udp), server->tunnel_address);
+  return r;
+}
+
+static int open_endpoint(
+    struct reverst_server *server, const reverst_server_options *options) {
+  struct rv_tls_server_options tls = {
+    .certificate_path = options->tunnel.certificate_path,
+    .private_key_path = options->tunnel.private_key_path,
+  };
+  struct rv_quic_endpoint_options endpoint = {
+    .engine = server->engine,
+    .sink = rv_udp_sink(server->udp),
+    .settings = {
+      .max_idle_timeout = options->tunnel.max_idle_timeout,
+      .keep_alive_period = options->tunnel.keep_alive_period,
+    },
+    .alpn = ALPN,
+    .on_accept = rv_server_on_accept,
+    .user_data = server,
+  };
+  int r = rv_tls_server_context_new(&endpoint.server_tls, server->engine, &tls);
+
+  if (r == 0)
+    r = rv_quic_endpoint_new(&server->endpoint, &endpoint);
+  rv_tls_context_unref(endpoint.server_tls);
+  return r;
+}
+
+static int open_front(
+    struct reverst_server *server, const reverst_server_options *options) {
+  const char *text =
+      options->http.address ? options->http.address : "127.0.0.1:8181";
+  struct rv_address address;
+  struct rv_front_options front = {
+    .loop = server->loop,
+    .address = &address,
+    .handler = &server->router.handler,
+    .max_connections = options->max_connections,
+    .max_connections_per_address = options->max_connections_per_address,
+    .on_empty = on_front_empty,
+    .user_data = server,
+  };
+  int r = parse(server, "http.address", text, &address);
+
+  if (r == 0)
+    r = rv_front_open(&server->front, &front);
+  if (r == 0)
+    rv_address_print(rv_front_address(server->front), server->http_address);
+  return r;
+}
+
+static int check(
+    struct reverst_server *server, const reverst_server_options *options) {
+  if (options->tunnel.certificate_path == NULL)
+    return fault(
+        server, REVERST_ERR_INVALID, "tunnel.certificate_path", "(missing)");
+  if (options->tunnel.private_key_path == NULL)
+    return fault(
+        server, REVERST_ERR_INVALID, "tunnel.private_key_path", "(missing)");
+  return 0;
+}
+
+static int open_all(
+    struct reverst_server *server, const reverst_server_options *options) {
+  int r = check(server, options);
+
+  if (r == 0)
+    r = rv_qpack_new(&server->qpack);
+  if (r == 0)
+    r = open_udp(server, options);
+  if (r == 0)
+    r = open_front(server, options);
+  if (r == 0) /* the last, since it cannot be undone without a turn */
+    r = open_endpoint(server, options);
+  return r;
+}
+
+/* Nothing has run yet: all can go at once. */
+static void undo(struct reverst_server *server) {
+  free_parts(server);
+  rv_loop_free(server->loop);
+  free(server);
+}
+
+static int new_loop(struct reverst_server *server, struct event_base *base,
+    const reverst_server_options *options) {
+  struct rv_loop_options loop = {
+    .memory_budget = options->memory_budget,
+    .log_level = options->log_level,
+    .log = options->log,
+    .log_user_data = options->log_user_data,
+  };
+  int r = rv_loop_new(&server->loop, base, &loop);
+
+  if (r < 0)
+    return r;
+  server->engine = rv_loop_engine(server->loop);
+  server->close_job.run = run_close_job;
+  rv_timer_init(&server->drain_timer, on_drain_timeout);
+  server->drain_timeout =
+      options->drain_timeout ? options->drain_timeout : 30 * RV_SECOND;
+  rv_groups_init(&server->groups, server->engine->hash_secret);
+  rv_router_init(&server->router, server->engine, &server->groups);
+  rv_server_init_tunnels(server);
+  return 0;
+}
+
+int reverst_server_new(reverst_server **server, struct event_base *base,
+    const reverst_server_options *options) {
+  struct reverst_server *new = calloc(1, sizeof(*new));
+  int r;
+
+  if (new == NULL)
+    return REVERST_ERR_NO_MEMORY;
+  r = new_loop(new, base, options);
+  if (r < 0) {
+    free(new);
+    return r;
+  }
+  r = open_all(new, options);
+  if (r < 0) {
+    undo(new);
+    return r;
+  }
+  *server = new;
+  return 0;
+}
+
+/* ---- the rest of the public functions ---- */
+
+const char *reverst_server_tunnel_address(const reverst_server *server) {
+  return server->tunnel_address;
+}
+
+const char *reverst_server_http_address(const reverst_server *server) {
+  return server->http_address;
+}
+
+int reverst_server_add_group(
+    reverst_server *server, const reverst_group_options *options) {
+  struct rv_group_fault group_fault;
+  int r = rv_groups_add(&server->groups, options, &group_fault);
+
+  if (r < 0)
+    rv_log(server->engine, REVERST_LOG_ERROR, "group_not_added",
+        rv_log_text("group", options->name ? options->name : ""),
+        rv_log_text("value", group_fault.value),
+        rv_log_text("error", group_fault.what));
+  return r;
+}
+
+void reverst_server_get_stats(
+    const reverst_server *server, reverst_server_stats *stats) {
+  const struct rv_engine *engine = server->engine;
+
+  *stats = (reverst_server_stats){
+    .tunnels = server->member_count,
+    .pending_registrations = server->pending_count,
+    .connections = rv_front_connections(server->front),
+    .exchanges = engine->live.exchanges,
+    .registrations_accepted = server->accepted_count,
+    .registrations_refused = server->refused_count,
+    .requests = server->router.requests,
+    .failures = server->router.failures,
+    .retries = server->router.retries,
+    .buffered_bytes = engine->chunks.live * RV_CHUNK_SIZE,
+    .live_objects = rv_counters_sum(&engine->live),
+  };
+}

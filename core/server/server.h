@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* The server object: what its parts share. */
+#ifndef RV_SERVER_SERVER_H
+#define RV_SERVER_SERVER_H
+
+#include "event/udp.h"
+#include "quic/endpoint.h"
+#include "server/front.h"
+#include "server/group.h"
+#include "server/registration.h"
+#include "server/router.h"
+
+enum rv_server_state {
+  RV_SERVER_RUNNING,
+  RV_SERVER_DRAINING, /* what is under way may finish */
+  RV_SERVER_CLOSING,  /* all is being closed */
+  RV_SERVER_CLOSED
+};
+
+struct reverst_server {
+  struct rv_loop *loop;
+  struct rv_engine *engine;
+  enum rv_server_state state;
+
+  struct rv_udp *udp;
+  struct rv_quic_endpoint *endpoint;
+  struct rv_qpack *qpack;
+  struct rv_front *front;
+  struct rv_groups groups;
+  struct rv_router router;
+
+  struct rv_registration_owner registration_owner;
+  struct rv_list tunnels; /* struct rv_server_entry: all, registered or not */
+  uint64_t last_id;
+  uint64_t member_count, pending_count, accepted_count, refused_count;
+
+  uint64_t drain_timeout;
+  struct rv_timer drain_timer;
+  struct rv_job close_job;
+  bool endpoint_is_closed, front_is_empty;
+  void (*on_closed)(void *user_data);
+  void *on_closed_data;
+
+  char tunnel_address[RV_ADDRESS_TEXT_SIZE];
+  char http_address[RV_ADDRESS_TEXT_SIZE];
+};
+
+/* server/tunnels.c: connections that come in, until they have gone. */
+void rv_server_on_accept(
+    struct rv_quic_endpoint *endpoint, struct rv_quic_connection *connection);
+void rv_server_init_tunnels(struct reverst_server *server);
+void rv_server_drain_tunnels(struct reverst_server *server);
+void rv_server_close_tunnels(struct reverst_server *server);
+
+/* Something ended: a server that waits for it looks again. */
+void rv_server_check_closing(struct reverst_server *server);
+
+#endif
