@@ -43,7 +43,9 @@ struct rv_quic_write {
    within ngtcp2: there, nothing may be done but to note things, push to pipes,
    wake, add jobs, and call the functions below that are marked [anywhere]. */
 struct rv_quic_application {
-  /* The handshake is done and the ALPN is right; streams may be opened. */
+  /* The handshake is done and the ALPN is right; streams may be opened. The
+     first stream bytes of the peer may have come just before, when they were in
+     the same datagram. */
   void (*on_handshake_completed)(struct rv_quic_application *application);
 
   /* Stream bytes in order. Connection credit is returned by the connection at
@@ -73,7 +75,8 @@ struct rv_quic_application {
 
   /* Packet building asks what to send; false: nothing. Bytes must stay valid
      and unchanged until acknowledged or the stream is closed. Then exactly one
-     of the next three follows before it asks again. */
+     of the next three follows before it asks again; on_written with length 0
+     and without fin when the packet had no room for it. */
   bool (*next_write)(
       struct rv_quic_application *application, struct rv_quic_write *write);
   void (*on_written)(struct rv_quic_application *application, int64_t stream_id,
@@ -140,6 +143,12 @@ void rv_quic_connection_close(struct rv_quic_connection *connection,
 /* The peer is trusted from now on: connection credit flows (before, none is
    given beyond the initial window, so that strangers cost little). */
 void rv_quic_connection_accept(struct rv_quic_connection *connection);
+
+/* A client moves to another local address of its own (RFC 9000 section 9).
+   REVERST_ERR_AGAIN: not before the handshake is confirmed and the peer gave
+   spare connection ids. REVERST_ERR_INVALID: it is there already. */
+int rv_quic_connection_migrate(
+    struct rv_quic_connection *connection, const struct rv_address *local);
 
 /* A PING to learn whether the peer is there. */
 void rv_quic_connection_ping(struct rv_quic_connection *connection);

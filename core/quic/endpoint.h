@@ -12,7 +12,7 @@ struct rv_quic_endpoint_options {
   struct rv_quic_settings settings; /* of accepted connections */
   struct rv_tls_context
       *server_tls;  /* NULL: accepts none. A reference is taken. */
-  const char *alpn; /* "quic-h3-tunnel" */
+  const char *alpn; /* "quic-h3-tunnel"; NULL: none is offered, any taken */
 
   /* Bounds of connections that are not accepted yet
      (rv_quic_connection_accept): 16 384 in all, 256 per address

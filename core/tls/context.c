@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* TLS contexts over wolfSSL. */
+#include "tls/wolfssl.h"
+
+#include "base/log.h"
+#include <reverst/error.h>
+#include <stdlib.h>
+
+struct rv_tls_context {
+  WOLFSSL_CTX *handle;
+  unsigned references;
+  bool verifies;
+};
+
+/* AES-128 first: hardware does it everywhere that matters. */
+static const char ciphers[] = "TLS13-AES128-GCM-SHA256:"
+                              "TLS13-AES256-GCM-SHA384:"
+                              "TLS13-CHACHA20-POLY1305-SHA256";
+
+WOLFSSL_CTX *rv_tls_context_handle(const struct rv_tls_context *context) {
+  return context->handle;
+}
+
+bool rv_tls_context_verifies(const struct rv_tls_context *context) {
+  return context->verifies;
+}
+
+struct rv_tls_context *rv_tls_context_ref(struct rv_tls_context *context) {
+  ++context->references;
+  return context;
+}
+
+void rv_tls_context_unref(struct rv_tls_context *context) {
+  if (!context || --context->references)
+    return;
+  wolfSSL_CTX_free(context->handle);
+  wolfSSL_Cleanup();
+  free(context);
+}
+
+static int set_algorithms(WOLFSSL_CTX *handle) {
+  int groups[] = { WOLFSSL_X25519MLKEM768, WOLFSSL_ECC_X25519,
+    WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1 };
+
+  if (wolfSSL_CTX_set_groups(handle, groups,
+          sizeof(groups) / sizeof(groups[0])) != WOLFSSL_SUCCESS ||
+      wolfSSL_CTX_set_cipher_list(handle, ciphers) != WOLFSSL_SUCCESS)
+    return REVERST_ERR_TLS;
+  return 0;
+}
+
+/* wolfSSL counts its initialisations under a lock of its own, so each context
+   holds one and nothing of ours is global. */
+static int new_context(
+    struct rv_tls_context **context, WOLFSSL_METHOD *method(void)) {
+  struct rv_tls_context *made = calloc(1, sizeof(*made));
+  int r;
+
+  if (!made)
+    return REVERST_ERR_NO_MEMORY;
+  if (wolfSSL_Init() != WOLFSSL_SUCCESS) {
+    free(made);
+    return REVERST_ERR_TLS;
+  }
+  made->references = 1;
+  made->handle = wolfSSL_CTX_new(method());
+  r = made->handle ? set_algorithms(made->handle) : REVERST_ERR_NO_MEMORY;
+  if (r < 0) {
+    rv_tls_context_unref(made);
+    return r;
+  }
+  *context = made;
+  return 0;
+}
+
+static int complain(struct rv_engine *engine, int error, const char *event,
+    const char *path, int cause) {
+  char text[WOLFSSL_MAX_ERROR_SZ] = "";
+
+  if (cause != WOLFSSL_SUCCESS && cause != 0)
+    wolfSSL_ERR_error_string_n((unsigned long)cause, text, sizeof(text));
+  rv_log(engine, REVERST_LOG_ERROR, event, rv_log_text("path", path),
+      rv_log_text("error", reverst_strerror(error)),
+      rv_log_text("detail", text));
+  return error;
+}
+
+static int load_pair(WOLFSSL_CTX *handle, struct rv_engine *engine,
+    const struct rv_tls_server_options *options) {
+  int r =
+      wolfSSL_CTX_use_certificate_chain_file(handle, options->certificate_path);
+
+  if (r != WOLFSSL_SUCCESS)
+    return complain(engine, REVERST_ERR_CERTIFICATE, "certificate_unusable",
+        options->certificate_path, r);
+  r = wolfSSL_CTX_use_PrivateKey_file(
+      handle, options->private_key_path, WOLFSSL_FILETYPE_PEM);
+  if (r == WOLFSSL_SUCCESS)
+    r = wolfSSL_CTX_check_private_key(handle);
+  if (r != WOLFSSL_SUCCESS)
+    return complain(engine, REVERST_ERR_PRIVATE_KEY, "private_key_unusable",
+        options->private_key_path, r);
+  return 0;
+}
+
+/* Any name is answered; that there is a callback makes wolfSSL keep the name
+   for rv_quic_connection_server_name. */
+static int accept_any_name(WOLFSSL *tls, int *alert, void *context) {
+  (void)tls;
+  (void)alert;
+  (void)context;
+  return 0;
+}
+
+int rv_tls_server_context_new(struct rv_tls_context **context,
+    struct rv_engine *engine, const struct rv_tls_server_options *options) {
+  struct rv_tls_context *made = NULL;
+  int r = new_context(&made, wolfTLSv1_3_server_method);
+
+  if (r < 0)
+    return r;
+  wolfSSL_CTX_set_servername_callback(made->handle, accept_any_name);
+  /* A session is freed after its handshake: no tickets can be asked of it. */
+  if (wolfSSL_CTX_no_ticket_TLSv13(made->handle) != 0)
+    r = REVERST_ERR_TLS;
+  else
+    r = load_pair(made->handle, engine, options);
+  if (r < 0) {
+    rv_tls_context_unref(made);
+    return r;
+  }
+  *context = made;
+  return 0;
+}
+
+static int load_roots(
+    WOLFSSL_CTX *handle, struct rv_engine *engine, const char *ca_path) {
+  int r;
+
+  if (!ca_path) {
+    if (wolfSSL_CTX_load_system_CA_certs(handle) == WOLFSSL_SUCCESS)
+      return 0;
+    return complain(engine, REVERST_ERR_CERTIFICATE, "system_roots_unusable",
+        "(system)", 0);
+  }
+  r = wolfSSL_CTX_load_verify_locations(handle, ca_path, NULL);
+  if (r == WOLFSSL_SUCCESS)
+    return 0;
+  return complain(
+      engine, REVERST_ERR_CERTIFICATE, "ca_file_unusable", ca_path, r);
+}
+
+int rv_tls_client_context_new(struct rv_tls_context **context,
+    struct rv_engine *engine, const struct rv_tls_client_options *options) {
+  struct rv_tls_context *made = NULL;
+  int r = new_context(&made, wolfTLSv1_3_client_method);
+
+  if (r < 0)
+    return r;
+  made->verifies = !options->insecure;
+  wolfSSL_CTX_set_verify(made->handle,
+      made->verifies ? WOLFSSL_VERIFY_PEER : WOLFSSL_VERIFY_NONE, NULL);
+  if (made->verifies)
+    r = load_roots(made->handle, engine, options->ca_path);
+  if (r < 0) {
+    rv_tls_context_unref(made);
+    return r;
+  }
+  *context = made;
+  return 0;
+}
