@@ -62,6 +62,8 @@ reverst_system_archive(event_core libevent_core libevent_core.a
   Threads::Threads)
 reverst_system_archive(event_extra libevent_extra libevent_extra.a
   reverst::event_core)
-reverst_system_archive(mpack mpack libmpack.a)
+# Debian's libmpack.a is not position independent, so the shared one.
+pkg_check_modules(mpack REQUIRED QUIET IMPORTED_TARGET GLOBAL mpack)
+add_library(reverst::mpack ALIAS PkgConfig::mpack)
 reverst_system_archive(lua lua5.4 liblua5.4.a m dl)
 reverst_system_archive(cjson lua5.4-cjson liblua5.4-cjson.a)
