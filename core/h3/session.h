@@ -46,11 +46,10 @@ struct rv_h3_options {
   struct rv_engine *engine;
   struct rv_qpack *qpack;
   struct rv_h3_transport *transport;
-  const struct rv_limits *limits; /* NULL: the defaults */
+  const struct rv_limits *limits; /* NULL: rv_limits_forwarded */
   struct rv_handler *handler;     /* of a responder: takes the requests */
   uint64_t peer_window; /* the peer's initial_max_data: below 4 MiB streams are
                            held back so that stuck ones do not starve others */
-  uint64_t peer_stream_window; /* the peer's initial stream window */
   bool strict; /* connection-specific fields are malformed, not dropped */
   bool send_request_trailers; /* the peer can read them */
 
@@ -78,7 +77,8 @@ void rv_h3_session_set_strict(
 
 /* Sends the exchange's request; the session becomes its upstream.
    REVERST_ERR_AGAIN: no stream left now; REVERST_ERR_CLOSED: draining or
-   closed. The exchange is then untouched. */
+   closed; REVERST_ERR_MALFORMED: its head may not pass (limits, bytes);
+   REVERST_ERR_NO_MEMORY. The exchange is then untouched. */
 int rv_h3_session_submit(
     struct rv_h3_session *session, struct rv_exchange *exchange);
 uint64_t rv_h3_session_streams_left(const struct rv_h3_session *session);
@@ -116,6 +116,7 @@ void rv_h3_session_credited(
 /* ---- packet building ---- */
 
 /* The next bytes to send: true with stream, vectors and fin; false: nothing.
+   `*vector_count` is how many there is room for, then how many there are.
    Body slices are taken from pipes here, as far as the stream's window goes. */
 bool rv_h3_session_next_write(struct rv_h3_session *session, int64_t *stream_id,
     struct iovec *vectors, size_t *vector_count, bool *fin);
