@@ -93,12 +93,19 @@ static void configure(struct rv_names *names) {
       names->dns, flags, names->resolv_conf.path);
   (void)evdns_base_load_hosts(names->dns, names->hosts.path);
   (void)evdns_base_set_option(names->dns, "timeout:", "1.5");
-  (void)evdns_base_set_option(names->dns, "attempts:", "3");
+  (void)evdns_base_set_option(names->dns, "attempts:", "4");
   (void)evdns_base_set_option(names->dns, "getaddrinfo-allow-skew:", "1");
+}
+
+/* evdns would write to stderr, and knows but one log for the process. */
+static void drop_log(int is_warning, const char *message) {
+  (void)is_warning;
+  (void)message;
 }
 
 static bool prepare(struct rv_names *names, const char *resolv_conf_path,
     const char *hosts_path) {
+  evdns_set_log_fn(drop_log);
   names->resolv_conf.path = strdup(resolv_conf_path);
   names->hosts.path = strdup(hosts_path);
   names->dns = evdns_base_new(

@@ -10,7 +10,7 @@
 #include <reverst/error.h>
 #include <stdlib.h>
 
-enum { MAX_NAME = 253, MAX_ENTRIES = 1024 };
+enum { MAX_NAME = 253, MAX_LABEL = 63, MAX_ENTRIES = 1024 };
 #define KEEP_TIME (30 * RV_SECOND)
 #define ANSWER_TIME (5 * RV_SECOND)
 
@@ -307,13 +307,17 @@ static bool answer_at_once(struct answer *answer, struct rv_span name) {
   return true;
 }
 
-/* Lower case; false: it cannot be a name. */
+/* Lower case; false: it cannot be a name (RFC 1035 section 2.3.4). */
 static bool read_name(struct rv_span host, char name[static MAX_NAME + 1]) {
+  size_t label = 0;
   if (host.length == 0 || host.length > MAX_NAME)
     return false;
   for (size_t i = 0; i < host.length; i++) {
     unsigned char c = (unsigned char)host.data[i];
-    if (c <= ' ' || c >= 0x7f)
+    if (c <= ' ' || c >= 0x7f || (c == '.' && label == 0))
+      return false;
+    label = c == '.' ? 0 : label + 1;
+    if (label > MAX_LABEL)
       return false;
     name[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : (char)c;
   }
