@@ -1,0 +1,831 @@
+-- HTTP/1.1 towards visitors.
+
+local h1 = require "spec.h1"
+
+local get = "GET /path?q HTTP/1.1\r\nHost: example.com\r\n\r\n"
+local chunked_post = "POST /upload HTTP/1.1\r\nHost: example.com\r\n" ..
+  "Transfer-Encoding: chunked\r\n\r\n"
+
+local function with(options, body)
+  local world = h1.server(options)
+  local fine, message = xpcall(body, debug.traceback, world)
+  local left = world:finish()
+  assert(fine, message)
+  assert.equal(0, left)
+end
+
+-- The status of the one answer that was written
+local function status_of(output)
+  return tonumber(output:match "^HTTP/1%.1 (%d%d%d) ")
+end
+
+local function answer_to(bytes, options)
+  local output, state
+  with(options or { answer = "hello" }, function(world)
+    world:feed(bytes)
+    output, state = world:output(), world:state()
+  end)
+  return output, state
+end
+
+local hello = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
+
+describe("a visitor's request", function()
+  it("becomes an exchange, with the fields that concern the connection removed",
+    function()
+      with({}, function(world)
+        world:feed("GET /a?b=c HTTP/1.1\r\nHOST: Example.com:8080\r\n" ..
+          "Accept:  text/html \r\nConnection: keep-alive, X-Drop\r\n" ..
+          "X-Drop: 1\r\nUpgrade: websocket\r\nKeep-Alive: 5\r\n" ..
+          "TE: trailers\r\nX-Empty:\r\nCookie: a=b\r\n\r\n")
+        local exchange = world:exchange(1)
+        assert.equal("GET", exchange.request.method)
+        assert.equal("http", exchange.request.scheme)
+        assert.equal("Example.com:8080", exchange.request.authority)
+        assert.equal("/a?b=c", exchange.request.path)
+        assert.is_true(exchange.request.no_body)
+        assert.is_true(exchange.whole)
+        assert.same({ "accept: text/html", "te: trailers", "x-empty: ",
+          "cookie: a=b" }, exchange.request.fields)
+      end)
+    end)
+
+  it("is the same however its bytes are cut", function()
+    local bytes = "\r\nPOST /upload HTTP/1.1\r\nHost: example.com\r\n" ..
+      "X-Long: " .. ("v"):rep(40) .. "\r\nTransfer-Encoding: Chunked\r\n" ..
+      "Trailer: X-Sum\r\n\r\n5;a=b\r\nhello\r\n0006\r\n world\r\n" ..
+      "0\r\nX-Sum: 12\r\n\r\n"
+    local function check(world)
+      local exchange = world:exchange(1)
+      assert.equal("/upload", exchange.request.path)
+      assert.same({ "x-long: " .. ("v"):rep(40), "trailer: X-Sum" },
+        exchange.request.fields)
+      assert.equal("hello world", world:take(1))
+      assert.is_true(world:exchange(1).whole)
+      assert.same({ "x-sum: 12" }, world:exchange(1).trailers)
+      assert.equal("", world:output())
+    end
+    for cut = 1, #bytes - 1 do
+      with({}, function(world)
+        world:feed(bytes:sub(1, cut))
+        world:feed(bytes:sub(cut + 1))
+        check(world)
+      end)
+    end
+    with({}, function(world)
+      for i = 1, #bytes do
+        world:feed(bytes:sub(i, i))
+      end
+      check(world)
+    end)
+  end)
+
+  it("may have any method that is a token", function()
+    for _, method in ipairs { "PROPFIND", "FOO", "get", "X-Y_Z!" } do
+      with({}, function(world)
+        world:feed(method .. " / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert.equal(method, world:exchange(1).request.method)
+      end)
+    end
+  end)
+
+  it("may name the authority in its target, which wins over Host", function()
+    local cases = {
+      { "http://b.example/x", "b.example", "/x" },
+      { "HTTP://b.example:81", "b.example:81", "/" },
+      { "https://b.example?q=/", "b.example", "/?q=/" },
+      { "http://[::1]:80/", "[::1]:80", "/" },
+    }
+    for _, case in ipairs(cases) do
+      with({}, function(world)
+        world:feed("GET " .. case[1] .. " HTTP/1.1\r\nHost: a\r\n\r\n")
+        local request = world:exchange(1).request
+        assert.same({ case[2], case[3] }, { request.authority, request.path })
+        assert.same({}, request.fields)
+      end)
+    end
+    with({}, function(world)
+      world:feed("OPTIONS http://b HTTP/1.1\r\nHost: a\r\n\r\n")
+      assert.equal("*", world:exchange(1).request.path)
+    end)
+  end)
+
+  it("of HTTP/1.0 may lack Host where there is a default", function()
+    local bytes = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+    assert.equal(400, status_of((answer_to(bytes))))
+    local output, state = answer_to(bytes,
+      { answer = "hello", default_host = "fallback" })
+    assert.equal("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n" ..
+      "connection: close\r\n\r\nhello", output)
+    assert.equal("linger", state.closed)
+  end)
+
+  it("is never served when it is ambiguous or malformed", function()
+    local host = "Host: a\r\n"
+    local function post(fields, body)
+      return "POST / HTTP/1.1\r\n" .. host .. fields .. "\r\n" .. (body or "")
+    end
+    local function chunks(body)
+      return post("Transfer-Encoding: chunked\r\n", body)
+    end
+    local cases = {
+      -- length against length
+      { 400, post("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n") },
+      { 400, post("Transfer-Encoding: chunked\r\nContent-Length: 1\r\n") },
+      { 400, post("Content-Length: 1\r\nContent-Length: 2\r\n") },
+      { 400, post("Content-Length: 1, 2\r\n") },
+      { 400, post("Content-Length: +1\r\n") },
+      { 400, post("Content-Length: -1\r\n") },
+      { 400, post("Content-Length: 1 2\r\n") },
+      { 400, post("Content-Length: 0x1\r\n") },
+      { 400, post("Content-Length:\r\n") },
+      { 400, post("Content-Length: 9223372036854775808\r\n") },
+      { 400, post("Content-Length: 18446744073709551617\r\n") },
+      -- transfer codings
+      { 501, post("Transfer-Encoding: gzip\r\n") },
+      { 501, post("Transfer-Encoding: gzip, chunked\r\n") },
+      { 501, post("Transfer-Encoding: xchunked\r\n") },
+      { 501, post("Transfer-Encoding: identity\r\n") },
+      { 400, post("Transfer-Encoding: chunked, gzip\r\n") },
+      { 400, post("Transfer-Encoding: chunked, chunked\r\n") },
+      { 400, post("Transfer-Encoding: chunked, identity\r\n") },
+      { 400, post("Transfer-Encoding:\r\n") },
+      { 400, post("Transfer-Encoding: ,chunked\r\n") },
+      { 400, post(("Transfer-Encoding: chunked\r\n"):rep(2)) },
+      { 400, post("Transfer-Encoding : chunked\r\n") },
+      { 400, post("Transfer-Encoding\t: chunked\r\n") },
+      { 400, post("Transfer-Encoding: \11chunked\r\n") },
+      { 400, "POST / HTTP/1.0\r\n" .. host ..
+        "Transfer-Encoding: chunked\r\n\r\n" },
+      -- chunks
+      { 400, chunks "x\r\n" },
+      { 400, chunks "-1\r\n" },
+      { 400, chunks "0x1\r\n" },
+      { 400, chunks " 1\r\na\r\n" },
+      { 400, chunks "1 \r\na\r\n" },
+      { 400, chunks "1\na\r\n" },
+      { 400, chunks "1\r\nab\r\n" },
+      { 400, chunks "1\r\na\n0\r\n\r\n" },
+      { 400, chunks "\r\n" },
+      { 400, chunks "1\r\na\r0\r\n\r\n" },
+      { 400, chunks "1;a\nb\r\na\r\n" },
+      { 400, chunks "8000000000000000\r\n" },
+      { 400, chunks "10000000000000000\r\n" },
+      { 400, chunks("1;" .. ("e"):rep(2000) .. "\r\na\r\n") },
+      { 400, chunks("1" .. (";"):rep(2000)) },
+      { 400, chunks "0\r\nX: a\nY: b\r\n\r\n" },
+      { 400, chunks "0\r\n X: a\r\n\r\n" },
+      { 400, chunks "0\r\nX : a\r\n\r\n" },
+      { 400, chunks "0\r\nContent-Length: 1\r\n\r\n" },
+      { 400, chunks "0\r\nTransfer-Encoding: chunked\r\n\r\n" },
+      { 431, chunks("0\r\n" .. ("X: a\r\n"):rep(101) .. "\r\n") },
+      { 431, chunks("0\r\n" .. ("X: " .. ("a"):rep(9000) .. "\r\n"):rep(9)) },
+      -- lines
+      { 400, "GET / HTTP/1.1\n" .. host .. "\r\n" },
+      { 400, "GET / HTTP/1.1\r\nHost: a\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\nHost: a\r\n\n" },
+      { 400, "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\nHost: a\r\rX: b\r\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\n" .. host .. "X: a\r\n b\r\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\n" .. host .. "X: a\r\n\tb\r\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\n X: a\r\n" .. host .. "\r\n" },
+      { 400, "GET / HTTP/1.1\r\n" .. host .. "X: a\0b\r\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\n" .. host .. "X: a\1b\r\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\n" .. host .. "X\0: a\r\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\n" .. host .. "X Y: a\r\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\n" .. host .. ": a\r\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\n" .. host .. "novalue\r\n\r\n" },
+      { 400, "\r\n\r\nGET / HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, "\nGET / HTTP/1.1\r\n" .. host .. "\r\n" },
+      -- request line
+      { 400, "GET / HTTP/1.2\r\n" .. host .. "\r\n" },
+      { 400, "GET / HTTP/2.0\r\n" .. host .. "\r\n" },
+      { 400, "GET / HTTP/0.9\r\n" .. host .. "\r\n" },
+      { 400, "GET / http/1.1\r\n" .. host .. "\r\n" },
+      { 400, "GET / HTTP/1.1 \r\n" .. host .. "\r\n" },
+      { 400, "GET  / HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, "GET /  HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, "GET /a b HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, " GET / HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, "GET\t/ HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, "GET /\r\n" .. host .. "\r\n" },
+      { 400, "GET\r\n" },
+      { 400, "G(T / HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, "GET /a#b HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, "GET /a\127b HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, "GET /a\rb HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, "GET path HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, "GET * HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, "GET ftp://a/ HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, "GET http:///x HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, "GET http://u:p@a/x HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 400, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" },
+      { 400, "\22\3\1\2\0\1\0" },
+      -- hosts
+      { 400, "GET / HTTP/1.1\r\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\nHost:\r\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n" },
+      { 400, "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n" },
+      { 400, "GET http://b/ HTTP/1.1\r\n\r\n" },
+      -- methods
+      { 405, "TRACE / HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 405, "CONNECT a:443 HTTP/1.1\r\n" .. host .. "\r\n" },
+      -- sizes
+      { 414, "GET /" .. ("a"):rep(16384) .. " HTTP/1.1\r\n" .. host .. "\r\n" },
+      { 414, "GET /" .. ("a"):rep(20000) },
+      { 400, ("G"):rep(17000) },
+      { 431, "GET / HTTP/1.1\r\n" .. ("n"):rep(257) .. ": a\r\n" },
+      { 431, "GET / HTTP/1.1\r\nX: " .. ("v"):rep(16385) },
+      { 431, "GET / HTTP/1.1\r\n" .. host .. ("X: a\r\n"):rep(100) .. "\r\n" },
+      { 431, "GET / HTTP/1.1\r\n" .. ("X: " .. ("a"):rep(9000) .. "\r\n"):rep(8) },
+    }
+    for i, case in ipairs(cases) do
+      local label = i .. ": " .. case[2]:sub(1, 120)
+      for _, step in ipairs { #case[2], 1 } do
+        if step == 1 and #case[2] > 3000 then break end
+        with({ answer = "hello" }, function(world)
+          for at = 1, #case[2], step do
+            world:feed(case[2]:sub(at, at + step - 1))
+          end
+          local output = world:output()
+          assert.equal(case[1], status_of(output), label)
+          assert.truthy(output:find("connection: close\r\n", 1, true), label)
+          local length = tonumber(output:match "content%-length: (%d+)\r\n")
+          assert.equal(length, #output:match "\r\n\r\n(.*)$", label)
+          assert.equal("linger", world:state().closed, label)
+        end)
+      end
+    end
+  end)
+
+  it("is taken at the very limits", function()
+    local bytes = "GET /" .. ("a"):rep(16383) .. " HTTP/1.1\r\nHost: a\r\n" ..
+      ("n"):rep(256) .. ": a\r\nX: " .. ("v"):rep(16384) .. "\r\n" ..
+      ("y: z\r\n"):rep(97) .. "\r\n"
+    assert.equal(hello, (answer_to(bytes)))
+  end)
+
+  it("gets 400 when the visitor's side ends within it", function()
+    for _, bytes in ipairs { "G", "GET / HTTP/1.1\r\nHos", get:sub(1, -2),
+        chunked_post, chunked_post .. "5\r\nhel",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na" } do
+      with({}, function(world)
+        world:feed(bytes)
+        world:fin()
+        assert.equal(400, status_of(world:output()))
+        assert.equal("linger", world:state().closed)
+        if world:state().exchanges > 0 then
+          assert.is_true(world:exchange(1).cancelled)
+        end
+      end)
+    end
+  end)
+
+  it("is cancelled when the visitor leaves after it", function()
+    with({}, function(world)
+      world:feed(get)
+      world:fin()
+      assert.is_true(world:exchange(1).cancelled)
+      assert.equal("abort", world:state().closed)
+      assert.equal(1, world:state().ended)
+    end)
+    with({}, function(world)
+      world:feed(get)
+      world:reset(104)
+      assert.is_true(world:exchange(1).cancelled)
+      assert.is_true(world:state().gone)
+    end)
+  end)
+
+  it("is not cancelled by a half-close where that is allowed", function()
+    with({ half_close = true }, function(world)
+      world:feed(get)
+      world:fin()
+      assert.is_false(world:exchange(1).cancelled)
+      world:respond(1, 200, {}, { length = 2, and_push = "ok", and_end = true })
+      assert.equal("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n" ..
+        "connection: close\r\n\r\nok", world:output())
+      assert.equal("linger", world:state().closed)
+    end)
+  end)
+end)
+
+describe("a visitor's connection", function()
+  it("answers pipelined requests in order, one at a time", function()
+    with({}, function(world)
+      local second = get:gsub("/path", "/second")
+      world:feed(get .. second)
+      assert.equal(1, world:state().exchanges)
+      assert.is_false(world:state().reading)
+      world:respond(1, 200, {}, { length = 1, and_push = "1", and_end = true })
+      assert.equal(2, world:state().exchanges)
+      assert.is_true(world:state().reading)
+      assert.equal("/second?q", world:exchange(2).request.path)
+      world:respond(2, 200, {}, { length = 1, and_push = "2", and_end = true })
+      assert.equal("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1" ..
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n2", world:output())
+      assert.equal(2, world:state().ended)
+      assert.is_nil(world:state().closed)
+    end)
+  end)
+
+  it("answers a hundred pipelined requests with bodies", function()
+    local one = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+    local output = answer_to((one .. get .. chunked_post ..
+      "1\r\na\r\n0\r\n\r\n"):rep(100))
+    assert.equal(hello:rep(300), output)
+  end)
+
+  it("reads nothing more while pipelined bytes wait", function()
+    with({}, function(world)
+      world:feed(get:rep(2))
+      for _ = 1, 100 do
+        world:feed(("x"):rep(10000))
+      end
+      assert.equal(1000000, world:state().arriving)
+    end)
+  end)
+
+  it("closes when the visitor asks for it", function()
+    local output, state = answer_to(
+      "GET / HTTP/1.1\r\nHost: a\r\nConnection: foo, Close\r\n\r\n" .. get)
+    assert.equal("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n" ..
+      "connection: close\r\n\r\nhello", output)
+    assert.equal("linger", state.closed)
+    assert.equal(1, state.ended)
+  end)
+
+  it("closes when the visitor's side ends between requests", function()
+    with({ answer = "hello" }, function(world)
+      world:feed(get)
+      world:fin()
+      assert.equal(hello, world:output())
+      assert.equal("linger", world:state().closed)
+    end)
+  end)
+
+  it("drains: an idle one closes at once, a busy one after its answer",
+    function()
+      with({}, function(world)
+        assert.is_false(world:state().busy)
+        world:drain()
+        assert.equal("linger", world:state().closed)
+      end)
+      with({}, function(world)
+        world:feed(get)
+        assert.is_true(world:state().busy)
+        world:drain()
+        assert.is_nil(world:state().closed)
+        world:respond(1, 204, {}, { no_body = true })
+        assert.equal("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n",
+          world:output())
+        assert.equal("linger", world:state().closed)
+      end)
+    end)
+
+  it("may be aborted at any time", function()
+    with({}, function(world)
+      world:feed(get)
+      world:close()
+      assert.is_true(world:exchange(1).cancelled)
+      assert.equal("abort", world:state().closed)
+    end)
+  end)
+
+  it("times out: silently while idle, with 408 within a head", function()
+    with({}, function(world)
+      world:advance(9.9)
+      assert.is_nil(world:state().closed)
+      world:advance(0.2)
+      assert.equal("", world:output())
+      assert.equal("linger", world:state().closed)
+    end)
+    with({ answer = "hello" }, function(world)
+      world:feed(get)
+      world:output()
+      world:advance(74)
+      assert.is_nil(world:state().closed)
+      world:advance(2)
+      assert.equal("", world:output())
+      assert.equal("linger", world:state().closed)
+    end)
+    with({ answer = "hello" }, function(world)
+      world:feed(get)
+      world:output()
+      world:advance(60)
+      for i = 1, 11 do
+        world:feed(get:sub(i, i))
+        world:advance(1)
+      end
+      assert.equal(408, status_of(world:output()))
+      assert.equal("linger", world:state().closed)
+    end)
+  end)
+
+  it("times out with 408 within a body, but not while it waits for an answer",
+    function()
+      with({}, function(world)
+        world:feed(chunked_post)
+        world:advance(59)
+        world:feed "1\r\na\r\n"
+        world:advance(59)
+        assert.equal("", world:output())
+        world:advance(2)
+        assert.equal(408, status_of(world:output()))
+        assert.is_true(world:exchange(1).cancelled)
+      end)
+      with({}, function(world)
+        world:feed(get)
+        world:advance(3600)
+        world:respond(1, 200, {}, { length = 1, and_push = "x", and_end = true })
+        assert.equal(200, status_of(world:output()))
+      end)
+    end)
+
+  it("times out with 504 when a body is not taken", function()
+    with({}, function(world)
+      world:feed("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" ..
+        ("x"):rep(200000))
+      world:advance(61)
+      assert.equal(504, status_of(world:output()))
+    end)
+  end)
+
+  it("is aborted when the visitor takes nothing of an answer", function()
+    with({}, function(world)
+      world:feed(get)
+      world:window(10)
+      world:respond(1, 200, {}, { length = 100, and_push = "x" })
+      world:advance(59)
+      world:window(1)
+      world:advance(59)
+      assert.is_nil(world:state().closed)
+      world:advance(2)
+      assert.equal("abort", world:state().closed)
+      assert.is_true(world:exchange(1).cancelled)
+    end)
+  end)
+end)
+
+describe("a request body", function()
+  it("is read no further than the pipe wants", function()
+    with({}, function(world)
+      world:feed("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+      world:feed(("x"):rep(1000000))
+      assert.is_false(world:state().reading)
+      assert.truthy(world:exchange(1).available <= 65536 + 16384)
+      assert.truthy(world:state().arriving > 800000)
+      local total = 0
+      repeat
+        local got = #world:take(1, 50000)
+        total = total + got
+      until got == 0
+      assert.equal(1000000, total)
+      assert.is_true(world:exchange(1).whole)
+      assert.is_true(world:state().reading)
+    end)
+  end)
+
+  it("is dropped when nobody wants it, and the connection is kept", function()
+    with({}, function(world)
+      world:feed("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n")
+      world:stop_body(1)
+      world:respond(1, 413, {}, { length = 3, and_push = "big", and_end = true })
+      assert.equal("HTTP/1.1 413 Content Too Large\r\ncontent-length: 3\r\n" ..
+        "\r\nbig", world:output())
+      world:leave(1)
+      world:feed(("x"):rep(500000) .. get)
+      assert.equal(2, world:state().exchanges)
+      assert.equal("/path?q", world:exchange(2).request.path)
+    end)
+  end)
+
+  it("is dropped up to a bound, then the connection closes", function()
+    with({}, function(world)
+      world:feed("POST / HTTP/1.1\r\nHost: a\r\n" ..
+        "Content-Length: 5000000\r\n\r\n")
+      world:stop_body(1)
+      world:feed(("x"):rep(2000000))
+      assert.is_false(world:state().reading)
+      assert.is_nil(world:state().closed)
+      world:respond(1, 413, {}, { length = 0 })
+      world:end_body(1)
+      assert.equal(413, status_of(world:output()))
+      assert.equal("linger", world:state().closed)
+    end)
+  end)
+
+  it("that breaks off under an early answer does not cut the answer", function()
+    with({}, function(world)
+      world:feed(chunked_post .. "5\r\nhello\r\n")
+      world:respond(1, 200, {}, { length = 4, and_push = "ab" })
+      world:fin()
+      assert.equal("aborted", world:exchange(1).body)
+      world:push(1, "cd")
+      world:end_body(1)
+      assert.equal("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nabcd",
+        world:output())
+      assert.equal("linger", world:state().closed)
+    end)
+  end)
+
+  it("that is malformed under an early answer aborts it", function()
+    with({}, function(world)
+      world:feed(chunked_post)
+      world:respond(1, 200, {}, { length = 4, and_push = "ab" })
+      world:feed "zz\r\n"
+      assert.equal("abort", world:state().closed)
+      assert.is_true(world:exchange(1).cancelled)
+    end)
+  end)
+
+  it("that was announced with Expect may follow 100, or the connection closes",
+    function()
+      local head = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n" ..
+        "Content-Length: 2\r\n\r\n"
+      with({}, function(world)
+        world:feed(head)
+        assert.same({ "expect: 100-Continue", "content-length: 2" },
+          world:exchange(1).request.fields)
+        world:inform(1, 100)
+        assert.equal("HTTP/1.1 100 Continue\r\n\r\n", world:output())
+        world:feed "ab"
+        assert.equal("ab", world:take(1))
+        world:respond(1, 200, {}, { length = 0, and_end = true })
+        assert.equal("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+          world:output())
+        assert.is_nil(world:state().closed)
+      end)
+      with({}, function(world)
+        world:feed(head)
+        world:respond(1, 403, {}, { length = 0, and_end = true })
+        assert.equal("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n" ..
+          "connection: close\r\n\r\n", world:output())
+        assert.equal("linger", world:state().closed)
+      end)
+    end)
+end)
+
+describe("an answer", function()
+  it("keeps its length, and is chunked without", function()
+    with({}, function(world)
+      world:feed(get)
+      world:respond(1, 200, { { "content-length", "5" }, { "x-a", "b" },
+        { "set-cookie", "a" }, { "set-cookie", "b" } }, { length = 5 })
+      assert.equal("HTTP/1.1 200 OK\r\nx-a: b\r\nset-cookie: a\r\n" ..
+        "set-cookie: b\r\ncontent-length: 5\r\n\r\n", world:output())
+      world:push(1, "hel")
+      assert.equal("hel", world:output())
+      world:push(1, "lo")
+      world:end_body(1)
+      assert.equal("lo", world:output())
+      world:feed(get)
+      world:respond(2, 200)
+      world:push(2, "hello")
+      world:push(2, ("x"):rep(31))
+      world:end_body(2)
+      assert.equal("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" ..
+        "5\r\nhello\r\n1f\r\n" .. ("x"):rep(31) .. "\r\n0\r\n\r\n",
+        world:output())
+    end)
+  end)
+
+  it("that is whole at once is sent with its head in one write", function()
+    with({}, function(world)
+      world:feed(get)
+      local before = world:state().writes
+      world:respond(1, 200, {}, { and_push = "hello", and_end = true })
+      assert.equal(hello, world:output())
+      assert.equal(before + 1, world:state().writes)
+    end)
+  end)
+
+  it("of unknown length ends with the connection for HTTP/1.0", function()
+    with({}, function(world)
+      world:feed "GET / HTTP/1.0\r\nHost: a\r\n\r\n"
+      world:inform(1, 103)
+      world:respond(1, 200)
+      world:push(1, "hello")
+      world:end_body(1, { { "x-sum", "5" } })
+      assert.equal("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello",
+        world:output())
+      assert.equal("linger", world:state().closed)
+    end)
+  end)
+
+  it("may be preceded by informational heads and followed by trailers",
+    function()
+      with({}, function(world)
+        world:feed(get)
+        world:inform(1, 103, { { "link", "</a>" }, { "connection", "x" } })
+        assert.equal("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n",
+          world:output())
+        world:inform(1, 102)
+        world:respond(1, 200)
+        world:push(1, "a")
+        world:end_body(1, { { "x-sum", "1" } })
+        assert.equal("HTTP/1.1 102 Processing\r\n\r\n" ..
+          "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" ..
+          "1\r\na\r\n0\r\nx-sum: 1\r\n\r\n", world:output())
+      end)
+    end)
+
+  it("has no body for HEAD, 204 and 304, whatever comes", function()
+    local function check(request, status, expected)
+      with({}, function(world)
+        world:feed(request)
+        world:respond(1, status, {}, { length = 7, and_push = "unwanted" })
+        assert.equal(expected .. "\r\n", world:output())
+        world:feed(get)
+        assert.equal(2, world:state().exchanges)
+      end)
+    end
+    local head = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
+    check(head, 200, "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n")
+    check(get, 204, "HTTP/1.1 204 No Content\r\n")
+    check(get, 304, "HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n")
+  end)
+
+  it("never carries fields that concern the other connection", function()
+    with({}, function(world)
+      world:feed(get)
+      world:respond(1, 200, { { "connection", "x-hop, close" },
+        { "x-hop", "1" }, { "keep-alive", "1" }, { "upgrade", "h2c" },
+        { "transfer-encoding", "chunked" }, { "content-length", "99" },
+        { "x-end", "1" } }, { length = 0, and_end = true })
+      assert.equal("HTTP/1.1 200 OK\r\nx-end: 1\r\ncontent-length: 0\r\n\r\n",
+        world:output())
+    end)
+  end)
+
+  it("with a field that would inject is not written", function()
+    for _, field in ipairs { { "x", "a\r\nb: c" }, { "x\r\n", "a" },
+        { "x", "a\0" }, { "x y", "a" }, { "x:", "a" } } do
+      with({}, function(world)
+        world:feed(get)
+        world:respond(1, 200, { field }, { length = 0, and_end = true })
+        assert.equal(502, status_of(world:output()))
+      end)
+      with({}, function(world)
+        world:feed(get)
+        world:respond(1, 200)
+        world:push(1, "a")
+        world:end_body(1, { field })
+        assert.falsy(world:output():find("0\r\n", 60, true))
+        assert.equal("abort", world:state().closed)
+      end)
+    end
+  end)
+
+  it("that breaks off, or is not as long as declared, is aborted", function()
+    local function check(length, act)
+      with({}, function(world)
+        world:feed(get)
+        world:respond(1, 200, {}, { length = length })
+        world:push(1, "hello")
+        act(world)
+        assert.falsy(world:output():find("0\r\n\r\n", 40, true))
+        assert.equal("abort", world:state().closed)
+      end)
+    end
+    local function fail(world) world:fail(1, "upstream_reset") end
+    local function finish(world) world:end_body(1) end
+    check(nil, fail)
+    check(10, fail)
+    check(10, finish)
+    check(3, finish)
+    check(nil, function(world) world:abort_body(1, "tunnel_lost") end)
+    check(nil, function(world) world:leave(1) end)
+  end)
+
+  it("does not make memory grow when the visitor is slow", function()
+    with({}, function(world)
+      world:feed(get)
+      world:window(100)
+      world:respond(1, 200)
+      local pushed = 0
+      while world:exchange(1).wants do
+        world:push(1, ("x"):rep(10000))
+        pushed = pushed + 10000
+      end
+      assert.truthy(pushed <= 65536 + 65536 + 30000)
+      assert.truthy(world:state().chunks <= 16)
+      for _ = 1, 50 do
+        world:window(5000)
+        if world:exchange(1).wants then
+          world:push(1, ("x"):rep(10000))
+        end
+      end
+      assert.truthy(world:state().chunks <= 18)
+      world:end_body(1)
+      world:window(nil)
+      assert.truthy(world:output():sub(-7) == "\r\n0\r\n\r\n")
+      assert.is_nil(world:state().closed)
+    end)
+  end)
+
+  it("of any size comes through whole, however little is taken at once",
+    function()
+      with({}, function(world)
+        world:feed(get)
+        world:respond(1, 200, {}, { length = 300000 })
+        local body = {}
+        for i = 1, 300 do
+          body[i] = ("%04d"):format(i):rep(250)
+          world:push(1, body[i])
+        end
+        world:end_body(1)
+        local whole = world:output()
+        assert.equal(table.concat(body), whole:match "\r\n\r\n(.*)$")
+        world:feed(get)
+        world:window(0)
+        world:respond(2, 200, {}, { and_push = ("y"):rep(900), and_end = true })
+        for _ = 1, 999 do
+          world:window(1)
+        end
+        assert.equal(("y"):rep(900), world:output():match "\r\n\r\n(.*)$")
+      end)
+    end)
+end)
+
+describe("a request that fails", function()
+  it("is answered by one line with the request's id", function()
+    local cases = {
+      { "no_group", 404 }, { "no_tunnel", 503 }, { "refused", 502 },
+      { "timeout_head", 504 }, { "too_large", 413, true },
+      { "internal", 500, true }, { "draining", 503, true },
+    }
+    for _, case in ipairs(cases) do
+      with({}, function(world)
+        world:feed(get)
+        local id = world:exchange(1).id
+        assert.equal(32, #id)
+        world:fail(1, case[1])
+        local output = world:output()
+        assert.equal(case[2], status_of(output))
+        local body = output:match "\r\n\r\n(.*)$"
+        assert.truthy(body:match("^[^\r\n]+ %(request " .. id .. "%)\n$"))
+        assert.equal(#body, tonumber(output:match "content%-length: (%d+)"))
+        assert.equal(case[2] == 503,
+          output:find("\r\nretry-after: 5\r\n", 1, true) ~= nil)
+        assert.equal(case[3] or false,
+          output:find("\r\nconnection: close\r\n", 1, true) ~= nil)
+        assert.equal(case[3] and "linger" or nil, world:state().closed)
+        assert.equal(id, world:state().reported_id)
+      end)
+    end
+  end)
+
+  it("with HEAD is answered without a body", function()
+    with({}, function(world)
+      world:feed "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
+      world:fail(1, "no_tunnel")
+      assert.equal("\r\n\r\n", world:output():sub(-4))
+      world:feed(get)
+      assert.equal(2, world:state().exchanges)
+    end)
+  end)
+
+  it("because nobody takes it is answered with 500", function()
+    assert.equal(500, status_of((answer_to(get, { ignores = true }))))
+  end)
+
+  it("tells which methods are allowed", function()
+    assert.truthy(answer_to("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n")
+      :find("\r\nallow: GET, ", 1, true))
+  end)
+end)
+
+describe("random bytes in place of a visitor", function()
+  local seed = tonumber(os.getenv "REVERST_SEED") or 20240611
+  local parts = {
+    get, chunked_post, "5\r\nhello\r\n", "0\r\n\r\n", "\r\n", "\n", "\r", "\0",
+    "GET / HTTP/1.1\r\n", "Host: a\r\n", "Content-Length: 4\r\n", "abcd",
+    "Transfer-Encoding: chunked\r\n", "Connection: close\r\n", " ", ":", ";",
+    "HTTP/1.0\r\n", "POST / ", "Expect: 100-continue\r\n", "0\r\nX: y\r\n\r\n",
+  }
+
+  it("never break anything (seed " .. seed .. ")", function()
+    math.randomseed(seed)
+    for _ = 1, 400 do
+      with({ answer = "hello" }, function(world)
+        for _ = 1, math.random(1, 20) do
+          local part = parts[math.random(#parts)]
+          if math.random(10) == 1 then
+            local at = math.random(#part)
+            part = part:sub(1, at - 1) .. string.char(math.random(0, 255)) ..
+              part:sub(at + 1)
+          end
+          local cut = math.random(0, #part)
+          world:feed(part:sub(1, cut))
+          world:feed(part:sub(cut + 1))
+          if math.random(20) == 1 then world:advance(20) end
+          if math.random(30) == 1 then world:window(math.random(0, 200)) end
+        end
+        if math.random(3) == 1 then world:fin() end
+      end)
+    end
+  end)
+end)
