@@ -37,7 +37,8 @@ struct rv_message {
 };
 
 void rv_message_init(struct rv_message *message);   /* version 1 */
-void rv_message_deinit(struct rv_message *message); /* wipes what it held */
+/* Wipes the values of the metadata, which must be in the message's own arena. */
+void rv_message_deinit(struct rv_message *message);
 
 /* Exactly the bytes that the Go original writes; no bounds but the buffer's. */
 void rv_message_encode_request(

@@ -187,7 +187,8 @@ static int answer(struct rv_server_tunnel *tunnel) {
   rv_message_init(&message);
   if (tunnel->features.any) {
     message.has_metadata = true;
-    r = rv_fields_add(&message.metadata, RV_FEATURES_KEY, RV_FEATURES_OURS);
+    r = rv_fields_add(&message.metadata, RV_FEATURES_KEY,
+        rv_arena_copy(&message.arena, RV_FEATURES_OURS));
   }
   rv_message_encode_response(&message, &tunnel->link.message);
   rv_message_deinit(&message);
