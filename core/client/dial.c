@@ -34,7 +34,8 @@ static int error_of_close(
   case RV_QUIC_CLOSE_APPLICATION:
     break;
   }
-  return close->by_peer ? REVERST_ERR_CLOSED : REVERST_ERR_PROTOCOL;
+  return close->by_peer || close->code == RV_LINK_NORMAL ? REVERST_ERR_CLOSED
+                                                         : REVERST_ERR_PROTOCOL;
 }
 
 static const char *text_of_close(const struct rv_quic_close *close) {
