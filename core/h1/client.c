@@ -330,9 +330,9 @@ static bool has_something_to_send(const struct rv_h1_client *client) {
              rv_pipe_available(&client->exchange->request_body) > 0);
 }
 
-/* Nobody wants the response: cancelled, or its pipe was stopped. */
+/* Nobody wants the response: cancelled, given up by the router, or stopped. */
 static bool is_unwanted(const struct rv_exchange *exchange) {
-  return exchange->cancelled ||
+  return exchange->cancelled || exchange->failure != RV_FAILURE_NONE ||
          exchange->response_body.state == RV_PIPE_STOPPED;
 }
 
