@@ -1,57 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* spec.h1: one HTTP/1.1 connection in a world of its own: a scripted stream, a
    clock that stands still, and exchanges that the spec answers or asks. */
-#include <lauxlib.h>
 #include <stdlib.h>
 
-#include "h1/client.h"
-#include "h1/server.h"
-
-enum { MAX_EXCHANGES = 64, WRITE_VECTORS = 8, MAX_ROUNDS = 1000 };
-#define WORLD "spec.h1.world"
-
-/* The other party of an exchange: what a tunnel or an application would be. */
-struct party {
-  struct world *world;
-  struct rv_exchange *exchange;
-  struct rv_waker waker;
-  struct rv_job job;
-};
-
-struct world {
-  struct rv_engine engine;
-  uint64_t clock;
-  uint64_t seed;
-  bool is_client, finished;
-  struct rv_limits limits;
-
-  struct rv_h1_server *server;
-  struct rv_h1_client *client;
-  struct rv_handler handler;
-  bool ignores;       /* the handler attaches nobody */
-  const char *answer; /* the handler answers each request at once, with this */
-  unsigned ended, idle;
-  char reported_id[33];
-
-  struct party parties[MAX_EXCHANGES];
-  size_t count;
-
-  struct rv_stream stream;
-  struct rv_stream_user *user;
-  struct rv_job write_job, free_job;
-  struct rv_slices arriving;
-  bool fin_arrives, connected, reading, gone;
-  const char *closed;
-  int error;
-  size_t window; /* bytes the socket takes */
-  size_t most_gathered, writes;
-  char *out;
-  size_t out_length;
-};
-
-static struct world *check(lua_State *L) {
-  return luaL_checkudata(L, 1, WORLD);
-}
+#include "h1_world.h"
 
 /* ---- engine ---- */
 
@@ -182,7 +134,7 @@ static bool deliver(struct world *world) {
   return true;
 }
 
-static void run_all(struct world *world) {
+void spec_h1_run(struct world *world) {
   int rounds = 0;
   bool more = true;
 
@@ -191,101 +143,6 @@ static void run_all(struct world *world) {
     while (!rv_turn_idle(&world->engine.turn) && rounds++ < MAX_ROUNDS)
       rv_turn_run(&world->engine.turn);
   }
-}
-
-/* ---- exchanges ---- */
-
-static void on_wake(struct rv_waker *waker) {
-  struct party *party = rv_container_of(waker, struct party, waker);
-
-  if (party->world->answer != NULL)
-    rv_turn_add(&party->world->engine.turn, &party->job, RV_PHASE_PROCESS);
-}
-
-static void leave_exchange(struct party *party) {
-  struct rv_exchange *exchange = party->exchange;
-
-  party->exchange = NULL;
-  if (exchange == NULL)
-    return;
-  if (party->world->is_client)
-    rv_exchange_detach_downstream(exchange);
-  else
-    rv_exchange_detach_upstream(exchange);
-}
-
-/* Of an upstream that answers by itself: reads the request to its end. */
-static void run_party(struct rv_job *job) {
-  struct party *party = rv_container_of(job, struct party, job);
-  struct rv_exchange *exchange = party->exchange;
-  struct rv_slice slice;
-
-  if (exchange == NULL)
-    return;
-  while (rv_pipe_take(&exchange->request_body, SIZE_MAX, &slice))
-    rv_slice_release(&slice);
-  if (rv_pipe_finished(&exchange->request_body) && !exchange->has_response) {
-    struct rv_head head;
-    const char *answer = party->world->answer;
-    rv_head_init(&head);
-    head.status = 200;
-    head.content_length = (int64_t)strlen(answer);
-    (void)rv_exchange_respond(exchange, &head);
-    (void)rv_pipe_push_copy(&exchange->response_body,
-        &party->world->engine.chunks, answer, strlen(answer));
-    (void)rv_pipe_end(&exchange->response_body, NULL);
-  }
-  if (exchange->cancelled || exchange->has_response)
-    leave_exchange(party);
-}
-
-static struct party *add_party(struct world *world) {
-  struct party *party = NULL;
-
-  if (world->answer != NULL) {
-    for (size_t i = 0; i < MAX_EXCHANGES && party == NULL; i++)
-      if (world->parties[i].exchange == NULL)
-        party = &world->parties[i];
-    world->count++;
-  } else if (world->count < MAX_EXCHANGES) {
-    party = &world->parties[world->count++];
-  }
-  if (party == NULL)
-    abort();
-  rv_turn_remove(&party->job);
-  *party = (struct party){ .world = world, .waker = { on_wake } };
-  party->job.run = run_party;
-  return party;
-}
-
-static void handle(struct rv_handler *handler, struct rv_exchange *exchange) {
-  struct world *world = rv_container_of(handler, struct world, handler);
-  struct party *party;
-
-  if (world->ignores)
-    return;
-  party = add_party(world);
-  party->exchange = exchange;
-  rv_exchange_attach_upstream(exchange, &party->waker);
-  on_wake(&party->waker);
-}
-
-static struct rv_exchange *check_exchange(lua_State *L) {
-  struct world *world = check(L);
-  lua_Integer i = luaL_checkinteger(L, 2);
-
-  luaL_argcheck(L, i >= 1 && (size_t)i <= world->count, 2, "no such exchange");
-  luaL_argcheck(L, world->parties[i - 1].exchange != NULL, 2, "it was left");
-  return world->parties[i - 1].exchange;
-}
-
-/* The pipe that the spec reads, and the one it writes. */
-static struct rv_pipe *incoming(struct world *world, struct rv_exchange *e) {
-  return world->is_client ? &e->response_body : &e->request_body;
-}
-
-static struct rv_pipe *outgoing(struct world *world, struct rv_exchange *e) {
-  return world->is_client ? &e->request_body : &e->response_body;
 }
 
 /* ---- callbacks ---- */
@@ -319,116 +176,6 @@ static void on_idle(struct rv_h1_client *client, void *user_data) {
   world->idle++;
 }
 
-/* ---- values of Lua ---- */
-
-static struct rv_span to_span(lua_State *L, int index) {
-  struct rv_span span;
-
-  span.data = luaL_checklstring(L, index, &span.length);
-  return span;
-}
-
-static enum rv_failure to_failure(lua_State *L, int index) {
-  const char *word = luaL_checkstring(L, index);
-
-  for (int i = 0; i < RV_FAILURE_COUNT; i++)
-    if (strcmp(rv_failure_row((enum rv_failure)i)->word, word) == 0)
-      return (enum rv_failure)i;
-  luaL_error(L, "no failure %s", word);
-  return RV_FAILURE_NONE;
-}
-
-/* { { "name", "value" }, ... } */
-static void to_fields(lua_State *L, int index, struct rv_fields *fields) {
-  lua_Integer n = lua_istable(L, index) ? luaL_len(L, index) : 0;
-
-  for (lua_Integer i = 1; i <= n; i++) {
-    lua_geti(L, index, i);
-    lua_geti(L, -1, 1);
-    lua_geti(L, -2, 2);
-    if (rv_fields_add_copy(fields, to_span(L, -2), to_span(L, -1)) < 0)
-      abort();
-    lua_pop(L, 3);
-  }
-}
-
-static void push_span(lua_State *L, struct rv_span span) {
-  lua_pushlstring(L, span.data != NULL ? span.data : "", span.length);
-}
-
-static void push_fields(lua_State *L, const struct rv_fields *fields) {
-  lua_newtable(L);
-  for (size_t i = 0; i < fields->count; i++) {
-    push_span(L, fields->items[i].name);
-    lua_pushliteral(L, ": ");
-    push_span(L, fields->items[i].value);
-    lua_concat(L, 3);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
-}
-
-static void set_span(lua_State *L, const char *key, struct rv_span span) {
-  push_span(L, span);
-  lua_setfield(L, -2, key);
-}
-
-static void set_number(lua_State *L, const char *key, int64_t number) {
-  lua_pushinteger(L, (lua_Integer)number);
-  lua_setfield(L, -2, key);
-}
-
-static void set_bool(lua_State *L, const char *key, bool value) {
-  lua_pushboolean(L, value);
-  lua_setfield(L, -2, key);
-}
-
-static void set_text(lua_State *L, const char *key, const char *text) {
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, key);
-}
-
-static void push_head(lua_State *L, const struct rv_head *head) {
-  lua_newtable(L);
-  set_span(L, "method", head->method);
-  set_span(L, "scheme", head->scheme);
-  set_span(L, "authority", head->authority);
-  set_span(L, "path", head->path);
-  set_number(L, "status", head->status);
-  set_number(L, "length", head->content_length);
-  set_bool(L, "no_body", head->no_body);
-  push_fields(L, &head->fields);
-  lua_setfield(L, -2, "fields");
-}
-
-static uint64_t seconds(lua_State *L, int index, const char *key) {
-  uint64_t value = 0;
-
-  lua_getfield(L, index, key);
-  if (lua_isnumber(L, -1))
-    value = (uint64_t)(lua_tonumber(L, -1) * 1e9);
-  lua_pop(L, 1);
-  return value;
-}
-
-static bool flag(lua_State *L, int index, const char *key) {
-  bool value;
-
-  lua_getfield(L, index, key);
-  value = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return value;
-}
-
-/* The string stays valid as long as the table of options: that is kept. */
-static const char *text(lua_State *L, int index, const char *key) {
-  const char *value;
-
-  lua_getfield(L, index, key);
-  value = lua_tostring(L, -1);
-  lua_pop(L, 1);
-  return value;
-}
-
 /* ---- making worlds ---- */
 
 static struct world *new_world(lua_State *L) {
@@ -446,7 +193,7 @@ static struct world *new_world(lua_State *L) {
   world->limits = rv_limits_default;
   world->answer = text(L, 1, "answer");
   world->ignores = flag(L, 1, "ignores");
-  world->handler.handle = handle;
+  world->handler.handle = spec_h1_handle;
   rv_engine_init(&world->engine,
       &(struct rv_engine_options){ .read_clock = read_clock,
           .read_random = read_random,
@@ -481,7 +228,7 @@ static int new_server(lua_State *L) {
   world->user = world->stream.user = rv_h1_server_user(world->server);
   world->connected = true;
   rv_h1_server_start(world->server, &world->stream);
-  run_all(world);
+  spec_h1_run(world);
   return 1;
 }
 
@@ -513,7 +260,7 @@ static int world_connect(lua_State *L) {
   touch(&world->stream);
   if (!world->gone)
     world->user->ops->on_connected(world->user);
-  run_all(world);
+  spec_h1_run(world);
   return 0;
 }
 
@@ -526,7 +273,7 @@ static int world_feed(lua_State *L) {
   if (rv_slices_copy(&world->arriving, &world->engine.chunks, bytes.data,
           bytes.length) < 0)
     abort();
-  run_all(world);
+  spec_h1_run(world);
   return 0;
 }
 
@@ -534,7 +281,7 @@ static int world_fin(lua_State *L) {
   struct world *world = check(L);
 
   world->fin_arrives = true;
-  run_all(world);
+  spec_h1_run(world);
   return 0;
 }
 
@@ -543,7 +290,7 @@ static int world_reset(lua_State *L) {
   struct world *world = check(L);
 
   leave(world, (int)luaL_checkinteger(L, 2));
-  run_all(world);
+  spec_h1_run(world);
   return 0;
 }
 
@@ -553,7 +300,7 @@ static int world_window(lua_State *L) {
 
   world->window = lua_isnil(L, 2) ? SIZE_MAX : (size_t)lua_tointeger(L, 2);
   touch(&world->stream);
-  run_all(world);
+  spec_h1_run(world);
   return 0;
 }
 
@@ -572,12 +319,12 @@ static int world_advance(lua_State *L) {
   world->clock += (uint64_t)(luaL_checknumber(L, 2) * 1e9);
   rv_engine_refresh(&world->engine);
   rv_timers_run(&world->engine.timers, world->engine.now);
-  run_all(world);
+  spec_h1_run(world);
   return 0;
 }
 
 static int world_run(lua_State *L) {
-  run_all(check(L));
+  spec_h1_run(check(L));
   return 0;
 }
 
@@ -607,7 +354,7 @@ static int world_drain(lua_State *L) {
 
   if (world->server != NULL)
     rv_h1_server_drain(world->server);
-  run_all(world);
+  spec_h1_run(world);
   return 0;
 }
 
@@ -618,7 +365,7 @@ static int world_close(lua_State *L) {
     rv_h1_server_abort(world->server);
   if (world->client != NULL)
     rv_h1_client_close(world->client);
-  run_all(world);
+  spec_h1_run(world);
   return 0;
 }
 
@@ -633,201 +380,14 @@ static int world_finish(lua_State *L) {
   lua_settop(L, 1);
   (void)world_close(L);
   for (size_t i = 0; i < MAX_EXCHANGES; i++) {
-    leave_exchange(&world->parties[i]);
+    spec_h1_leave_exchange(&world->parties[i]);
     rv_turn_remove(&world->parties[i].job);
   }
-  run_all(world);
+  spec_h1_run(world);
   rv_slices_deinit(&world->arriving);
   lua_pushinteger(L, (lua_Integer)(live->exchanges + live->h1_connections));
   rv_engine_deinit(&world->engine);
   free(world->out);
-  return 1;
-}
-
-/* ---- both sides of exchanges ---- */
-
-/* exchange(i): what can be seen of it. */
-static int world_exchange(lua_State *L) {
-  static const char *const states[] = { "open", "ended", "aborted", "stopped" };
-  struct rv_exchange *exchange = check_exchange(L);
-  const struct rv_pipe *body = incoming(check(L), exchange);
-
-  lua_newtable(L);
-  push_head(L, &exchange->request);
-  lua_setfield(L, -2, "request");
-  push_head(L, &exchange->response);
-  lua_setfield(L, -2, "response");
-  push_fields(L, &body->trailers);
-  lua_setfield(L, -2, "trailers");
-  set_text(L, "body", states[body->state]);
-  set_text(L, "cause", rv_failure_row(body->cause)->word);
-  set_bool(L, "whole", rv_pipe_finished(body));
-  set_number(L, "available", (int64_t)rv_pipe_available(body));
-  set_text(L, "sending", states[outgoing(check(L), exchange)->state]);
-  set_bool(L, "wants", rv_pipe_wants(outgoing(check(L), exchange)));
-  set_text(L, "failure", rv_failure_row(exchange->failure)->word);
-  set_bool(L, "cancelled", exchange->cancelled);
-  set_bool(L, "has_response", exchange->has_response);
-  set_text(L, "id", exchange->record.request_id);
-  return 1;
-}
-
-/* take(i [, most]): bytes of the body that comes in. */
-static int world_take(lua_State *L) {
-  struct rv_exchange *exchange = check_exchange(L);
-  struct rv_pipe *pipe = incoming(check(L), exchange);
-  size_t most = (size_t)luaL_optinteger(L, 3, 1 << 30);
-  struct rv_slice slice;
-  luaL_Buffer buffer;
-
-  luaL_buffinit(L, &buffer);
-  while (most > 0 && rv_pipe_take(pipe, most, &slice)) {
-    luaL_addlstring(&buffer, (const char *)slice.data, slice.length);
-    most -= slice.length;
-    rv_slice_release(&slice);
-  }
-  luaL_pushresult(&buffer);
-  run_all(check(L));
-  return 1;
-}
-
-static int world_push(lua_State *L) {
-  struct world *world = check(L);
-  struct rv_span bytes = to_span(L, 3);
-
-  lua_pushinteger(L, rv_pipe_push_copy(outgoing(world, check_exchange(L)),
-                         &world->engine.chunks, bytes.data, bytes.length));
-  run_all(world);
-  return 1;
-}
-
-/* end_body(i [, trailers]) */
-static int world_end_body(lua_State *L) {
-  struct rv_pipe *pipe = outgoing(check(L), check_exchange(L));
-  struct rv_head holder;
-
-  rv_head_init(&holder);
-  to_fields(L, 3, &holder.fields);
-  (void)rv_pipe_end(pipe, holder.fields.count > 0 ? &holder.fields : NULL);
-  rv_head_deinit(&holder);
-  run_all(check(L));
-  return 0;
-}
-
-static int world_abort_body(lua_State *L) {
-  rv_pipe_abort(outgoing(check(L), check_exchange(L)), to_failure(L, 3));
-  run_all(check(L));
-  return 0;
-}
-
-static int world_stop_body(lua_State *L) {
-  rv_pipe_stop(incoming(check(L), check_exchange(L)));
-  run_all(check(L));
-  return 0;
-}
-
-static int world_leave(lua_State *L) {
-  struct world *world = check(L);
-
-  leave_exchange(&world->parties[luaL_checkinteger(L, 2) - 1]);
-  run_all(world);
-  return 0;
-}
-
-/* ---- as an upstream ---- */
-
-static void to_response(lua_State *L, struct rv_head *head) {
-  rv_head_init(head);
-  head->status = (int)luaL_checkinteger(L, 3);
-  to_fields(L, 4, &head->fields);
-  if (lua_istable(L, 5)) {
-    lua_getfield(L, 5, "length");
-    head->content_length = luaL_optinteger(L, -1, RV_NO_LENGTH);
-    lua_pop(L, 1);
-    head->no_body = flag(L, 5, "no_body");
-  }
-}
-
-static int world_inform(lua_State *L) {
-  struct rv_exchange *exchange = check_exchange(L);
-  struct rv_head head;
-
-  to_response(L, &head);
-  lua_pushinteger(L, rv_exchange_inform(exchange, &head));
-  run_all(check(L));
-  return 1;
-}
-
-/* respond(i, status, fields, { length, no_body, and_push, and_end }) */
-static int world_respond(lua_State *L) {
-  struct world *world = check(L);
-  struct rv_exchange *exchange = check_exchange(L);
-  struct rv_head head;
-
-  to_response(L, &head);
-  lua_pushinteger(L, rv_exchange_respond(exchange, &head));
-  if (lua_istable(L, 5)) {
-    const char *body = text(L, 5, "and_push");
-    if (body != NULL)
-      (void)rv_pipe_push_copy(
-          &exchange->response_body, &world->engine.chunks, body, strlen(body));
-    if (flag(L, 5, "and_end"))
-      (void)rv_pipe_end(&exchange->response_body, NULL);
-  }
-  run_all(world);
-  return 1;
-}
-
-static int world_fail(lua_State *L) {
-  rv_exchange_fail(check_exchange(L), to_failure(L, 3));
-  run_all(check(L));
-  return 0;
-}
-
-/* ---- as a downstream ---- */
-
-/* submit{ method, path, authority, fields, length, no_body } */
-static int world_submit(lua_State *L) {
-  struct world *world = check(L);
-  struct party *party = add_party(world);
-  struct rv_exchange *exchange = rv_exchange_new(&world->engine, &party->waker);
-  struct rv_head *head = &exchange->request;
-
-  luaL_checktype(L, 2, LUA_TTABLE);
-  head->method = rv_arena_copy(&head->arena, rv_span_of(text(L, 2, "method")));
-  head->path = rv_arena_copy(&head->arena, rv_span_of(text(L, 2, "path")));
-  head->authority =
-      rv_arena_copy(&head->arena, rv_span_of(text(L, 2, "authority")));
-  lua_getfield(L, 2, "length");
-  head->content_length = luaL_optinteger(L, -1, RV_NO_LENGTH);
-  head->no_body = flag(L, 2, "no_body");
-  lua_getfield(L, 2, "fields");
-  to_fields(L, lua_gettop(L), &head->fields);
-  if (head->no_body)
-    (void)rv_pipe_end(&exchange->request_body, NULL);
-  rv_pipe_keep_replay(&exchange->request_body);
-  party->exchange = exchange;
-  rv_h1_client_submit(world->client, exchange);
-  run_all(world);
-  lua_pushinteger(L, (lua_Integer)world->count);
-  return 1;
-}
-
-static int world_cancel(lua_State *L) {
-  rv_exchange_cancel(check_exchange(L));
-  run_all(check(L));
-  return 0;
-}
-
-/* informational(i): the fields of the oldest 1xx, with its status first. */
-static int world_informational(lua_State *L) {
-  struct rv_informational *informational =
-      rv_exchange_take_informational(check_exchange(L));
-
-  if (informational == NULL)
-    return 0;
-  push_head(L, &informational->head);
-  rv_informational_free(informational);
   return 1;
 }
 
@@ -844,19 +404,6 @@ static const luaL_Reg methods[] = {
   { "drain", world_drain },
   { "close", world_close },
   { "finish", world_finish },
-  { "exchange", world_exchange },
-  { "take", world_take },
-  { "push", world_push },
-  { "end_body", world_end_body },
-  { "abort_body", world_abort_body },
-  { "stop_body", world_stop_body },
-  { "leave", world_leave },
-  { "inform", world_inform },
-  { "respond", world_respond },
-  { "fail", world_fail },
-  { "submit", world_submit },
-  { "cancel", world_cancel },
-  { "informational", world_informational },
   { "__gc", world_finish },
   { NULL, NULL },
 };
@@ -867,9 +414,17 @@ static const luaL_Reg functions[] = {
   { NULL, NULL },
 };
 
+/* Both tables of methods, in one metatable. */
 int luaopen_spec_h1(lua_State *L);
 int luaopen_spec_h1(lua_State *L) {
+  luaopen_spec_h1_exchange(L);
   luaL_newmetatable(L, WORLD);
+  lua_pushnil(L);
+  while (lua_next(L, -3)) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_settable(L, -4);
+  }
   luaL_setfuncs(L, methods, 0);
   lua_pushvalue(L, -1);
   lua_setfield(L, -2, "__index");
