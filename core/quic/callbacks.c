@@ -30,10 +30,12 @@ static int on_crypto_data(ngtcp2_conn *transport, ngtcp2_encryption_level level,
 static int on_handshake_completed(ngtcp2_conn *transport, void *user_data) {
   struct rv_quic_connection *connection = user_data;
 
+  (void)transport;
   if (!rv_quic_tls_session_agreed(
           connection->tls, connection->endpoint->alpn)) {
-    ngtcp2_conn_set_tls_alert(transport, NO_APPLICATION_PROTOCOL);
-    return NGTCP2_ERR_CRYPTO;
+    rv_quic_connection_close(connection, RV_QUIC_CLOSE_TRANSPORT,
+        NGTCP2_CRYPTO_ERROR | NO_APPLICATION_PROTOCOL, RV_SPAN(""));
+    return NGTCP2_ERR_CALLBACK_FAILURE;
   }
   connection->handshake_completed = true;
   return 0;
