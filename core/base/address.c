@@ -23,10 +23,9 @@ static int parse_host(struct rv_address *address, struct rv_span host,
     uint16_t port, bool is_v6) {
   char text[INET6_ADDRSTRLEN];
 
-  if (host.length >= sizeof(text))
+  if (host.length >= sizeof(text) || memchr(host.data, '\0', host.length))
     return REVERST_ERR_ADDRESS;
-  if (host.length > 0)
-    memcpy(text, host.data, host.length);
+  memcpy(text, host.data, host.length);
   text[host.length] = '\0';
   if (is_v6) {
     address->v6.sin6_family = AF_INET6;
