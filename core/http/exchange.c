@@ -269,9 +269,10 @@ bool rv_exchange_may_retry(const struct rv_exchange *exchange) {
 }
 
 bool rv_exchange_retry(struct rv_exchange *exchange) {
+  if (!rv_exchange_may_retry(exchange))
+    return false;
   assert(exchange->upstream == NULL);
-  if (!rv_exchange_may_retry(exchange) ||
-      !rv_pipe_rewind(&exchange->request_body))
+  if (!rv_pipe_rewind(&exchange->request_body))
     return false;
   exchange->failure = RV_FAILURE_NONE;
   return true;

@@ -22,8 +22,7 @@ struct rv_record {
 
      downstream sees   informational, response, response_body, failure
      upstream sees     request, request_body, cancelled, failure
-     router sees       response head, failure before it, upstream gone,
-   cancelled
+     router sees       response head or failure, upstream gone, cancelled
 
    References: each party holds one from attaching to detaching; the memory goes
    at the end of the turn in which the last one went. A party that detaches is
