@@ -78,8 +78,9 @@ static void on_decided(struct rv_registration_owner *owner,
 static void ask(struct entry *entry, struct rv_group *group) {
   struct reverst_server *server = entry->server;
 
+  entry->applied = group;
   entry->registration =
-      rv_registration_new(&server->registration_owner, entry->tunnel, group);
+      rv_registration_new(&server->registration_owner, entry->tunnel, entry);
   if (entry->registration == NULL) {
     refuse(entry, rv_span_of(group->name), RV_REFUSAL_SERVER_ERROR,
         "out of memory");
