@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,21 +29,36 @@ func runClient(ctx context.Context, arguments []string) error {
 	p.addFlags(flags)
 	tries := flags.Int("retry", 1,
 		"connections to try in all, -1 for no end")
+	count := flags.Int("count", 1, "tunnels, each as a client of its own")
 	trace := flags.Bool("trace", false, "print a line for each request")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
 	handler := newHandler(*trace)
+	var group sync.WaitGroup
+	for i := 0; i < *count; i++ {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			serveAlways(ctx, &p, handler, *tries)
+		}()
+	}
+	group.Wait()
+	return nil
+}
+
+func serveAlways(ctx context.Context, p *peer, handler http.Handler,
+	tries int) {
 	pause := firstPause
 	for try := 1; ; try++ {
-		final := serveOnce(ctx, &p, handler)
-		if final || ctx.Err() != nil || try == *tries {
-			return nil
+		final := serveOnce(ctx, p, handler)
+		if final || ctx.Err() != nil || try == tries {
+			return
 		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil
+			return
 		}
 		pause = min(2*pause, longestPause)
 	}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 // Interop plays the other side of a tunnel on quic-go: a client with well-
-// and ill-mannered handlers, a server that forwards, and a hostile raw peer.
+// and ill-mannered handlers, a server that forwards, a hostile raw peer, and
+// an origin for clients that forward.
 package main
 
 import (
@@ -22,6 +23,7 @@ var commands = []command{
 	{"client", "register in a group and answer requests", runClient},
 	{"server", "accept registrations and forward requests", runServer},
 	{"raw", "misbehave towards a server", runRaw},
+	{"origin", "answer over HTTP/1.1 as client does", runOrigin},
 }
 
 func main() {
