@@ -110,6 +110,16 @@ describe("a visitor's request", function()
     end)
   end)
 
+  it("that asks for another protocol is served in this one", function()
+    local fields = "Host: a\r\nConnection: Upgrade, HTTP2-Settings\r\n" ..
+      "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    assert.equal(hello:rep(4), (answer_to(
+      "GET / HTTP/1.1\r\n" .. fields .. "\r\n" ..
+      "POST / HTTP/1.1\r\n" .. fields .. "Content-Length: 2\r\n\r\nab" ..
+      "POST / HTTP/1.1\r\n" .. fields ..
+      "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n" .. get)))
+  end)
+
   it("of HTTP/1.0 may lack Host where there is a default", function()
     local bytes = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
     assert.equal(400, status_of((answer_to(bytes))))

@@ -235,6 +235,24 @@ describe("a request body", function()
     end)
   end)
 
+  it("that goes wrong after its answer gets no second one", function()
+    local function check(act)
+      with({}, function(world)
+        world:feed(chunked_post)
+        world:respond(1, 200, {}, { length = 0, and_end = true })
+        assert.equal("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+          world:output())
+        assert.is_nil(world:state().closed)
+        act(world)
+        assert.equal("", world:output())
+        assert.equal("linger", world:state().closed)
+      end)
+    end
+    check(function(world) world:feed "zz\r\n" end)
+    check(function(world) world:fin() end)
+    check(function(world) world:advance(61) end)
+  end)
+
   it("that breaks off under an early answer does not cut the answer", function()
     with({}, function(world)
       world:feed(chunked_post .. "5\r\nhello\r\n")
@@ -508,6 +526,14 @@ describe("a request that fails", function()
 
   it("because nobody takes it is answered with 500", function()
     assert.equal(500, status_of((answer_to(get, { ignores = true }))))
+  end)
+
+  it("for want of memory is answered with 503", function()
+    local output, state = answer_to(get,
+      { answer = "hello", memory_budget = 1 })
+    assert.equal(503, status_of(output))
+    assert.truthy(output:find("\r\nretry-after: 5\r\n", 1, true))
+    assert.equal(0, state.exchanges)
   end)
 
   it("tells which methods are allowed", function()

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The answering half of a visitor's connection. */
+#include "base/log.h"
 #include "h1/connection.h"
 #include <reverst/error.h>
 
@@ -49,9 +50,29 @@ static void answer_failure(
       rv_span_equal(exchange->request.method, RV_SPAN("HEAD")));
 }
 
+/* The request was answered whole; this concerns the rest of its body. A second
+   answer would be taken for that of the next request. */
+static bool was_answered(const struct rv_h1_server *server) {
+  return server->progress == RV_H1_IN_BODY && server->exchange == NULL;
+}
+
+/* The access log knows exchanges only: this is all that tells of the others. */
+static void log_refusal(struct rv_h1_server *server, enum rv_failure failure) {
+  char peer[RV_ADDRESS_TEXT_SIZE];
+
+  rv_log(server->engine, REVERST_LOG_DEBUG, "request_refused",
+      rv_log_text("cause", rv_failure_row(failure)->word),
+      rv_log_text("peer", rv_address_print(&server->options.peer, peer)));
+}
+
 void rv_h1_answer_refuse(struct rv_h1_server *server, enum rv_failure failure) {
+  log_refusal(server, failure);
   if (server->answering) {
     server->broken = true;
+    return;
+  }
+  if (was_answered(server)) {
+    rv_h1_server_close(server, RV_STREAM_LINGER);
     return;
   }
   server->close_after = true;

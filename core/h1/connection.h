@@ -56,7 +56,8 @@ struct rv_h1_server {
 void rv_h1_answer_advance(struct rv_h1_server *server);
 
 /* Instead of an answer by an upstream: the line of the failure table, and
-   close. An exchange is cancelled. With an answer under way: abort. */
+   close. An exchange is cancelled. With an answer under way: abort; after it:
+   close. */
 void rv_h1_answer_refuse(struct rv_h1_server *server, enum rv_failure failure);
 
 /* The exchange is over in any case: reports and detaches it. */

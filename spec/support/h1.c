@@ -198,7 +198,7 @@ static struct world *new_world(lua_State *L) {
       &(struct rv_engine_options){ .read_clock = read_clock,
           .read_random = read_random,
           .context = world,
-          .memory_budget = (size_t)seconds(L, 1, "memory_budget") });
+          .memory_budget = (size_t)number(L, 1, "memory_budget") });
   world->stream = (struct rv_stream){ .ops = &stream_ops };
   world->write_job.run = run_write;
   world->free_job.run = run_free;
@@ -385,7 +385,8 @@ static int world_finish(lua_State *L) {
   }
   spec_h1_run(world);
   rv_slices_deinit(&world->arriving);
-  lua_pushinteger(L, (lua_Integer)(live->exchanges + live->h1_connections));
+  lua_pushinteger(
+      L, (lua_Integer)live->exchanges + (lua_Integer)live->h1_connections);
   rv_engine_deinit(&world->engine);
   free(world->out);
   return 1;

@@ -148,14 +148,17 @@ static inline void push_head(lua_State *L, const struct rv_head *head) {
   lua_setfield(L, -2, "fields");
 }
 
-static inline uint64_t seconds(lua_State *L, int index, const char *key) {
-  uint64_t value = 0;
+static inline lua_Number number(lua_State *L, int index, const char *key) {
+  lua_Number value;
 
   lua_getfield(L, index, key);
-  if (lua_isnumber(L, -1))
-    value = (uint64_t)(lua_tonumber(L, -1) * 1e9);
+  value = lua_tonumber(L, -1);
   lua_pop(L, 1);
   return value;
+}
+
+static inline uint64_t seconds(lua_State *L, int index, const char *key) {
+  return (uint64_t)(number(L, index, key) * 1e9);
 }
 
 static inline bool flag(lua_State *L, int index, const char *key) {
