@@ -22,16 +22,20 @@ struct rv_origin_options {
   size_t max_queue; /* 1 024; more are failed with RV_FAILURE_LIMIT */
 };
 
-/* REVERST_ERR_ADDRESS: the address is not understood. */
+/* REVERST_ERR_ADDRESS: the address is not understood (TLS towards the origin is
+   not spoken: "https://" is one of these); REVERST_ERR_NO_MEMORY. A port alone
+   means this machine, by IPv4 first. */
 int rv_origin_new(
     struct rv_origin **origin, const struct rv_origin_options *options);
 
-/* Takes requests: gives each to an idle or new connection. A kept connection
-   that the origin closed meanwhile is replaced without the visitor noticing,
-   where the request may be sent again. */
+/* Takes requests: gives each to the connection that was used last, or to a new
+   one, or to the first that gets free. A kept connection that the origin closed
+   meanwhile is replaced without the visitor noticing, once, where the request
+   may be sent again. It is the router of its exchanges. */
 struct rv_handler *rv_origin_handler(struct rv_origin *origin);
 
-/* Fails what is under way, closes all, frees at the end of the turn. */
+/* Fails what is under way, closes all, frees at the end of the turn. NULL is
+   fine. */
 void rv_origin_close(struct rv_origin *origin);
 
 #endif

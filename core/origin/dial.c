@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* Reaching an origin. */
+#include "origin/dial.h"
+
+#include "http/filter.h"
+#include <reverst/error.h>
+#include <stdlib.h>
+
+/* ---- places ---- */
+
+static bool cut_prefix(struct rv_span *text, struct rv_span prefix) {
+  struct rv_span head = { text->data, prefix.length };
+  if (text->length < prefix.length || !rv_span_equal_nocase(head, prefix))
+    return false;
+  text->data += prefix.length;
+  text->length -= prefix.length;
+  return true;
+}
+
+/* "http://host:port/" is the same as "host:port"; a path would be ignored, and
+   is refused. */
+static uint16_t strip_url(struct rv_span *text) {
+  if (!cut_prefix(text, RV_SPAN("http://")))
+    return 0;
+  if (text->length > 0 && text->data[text->length - 1] == '/')
+    text->length--;
+  return 80;
+}
+
+static bool is_port(struct rv_span text, uint64_t *port) {
+  return rv_span_to_uint(text, port) && *port > 0 && *port <= 65535;
+}
+
+int rv_origin_place_init(struct rv_origin_place *place, struct rv_span text) {
+  struct rv_span host = RV_SPAN("localhost");
+  uint64_t number;
+  *place = (struct rv_origin_place){ 0 };
+  if (text.length > 5 && memcmp(text.data, "unix:", 5) == 0)
+    return rv_address_parse(&place->path, text);
+  uint16_t default_port = strip_url(&text);
+  if (default_port == 0 && is_port(text, &number)) {
+    place->port = (uint16_t)number;
+  } else {
+    bool no_host = text.length > 0 && text.data[0] == ':';
+    if ((!no_host && !rv_is_authority(text)) || (no_host && default_port) ||
+        rv_address_split(text, default_port, &host, &place->port) < 0 ||
+        place->port == 0)
+      return REVERST_ERR_ADDRESS;
+    if (no_host)
+      host = RV_SPAN("localhost");
+  }
+  place->host = strndup(host.data, host.length);
+  return place->host == NULL ? REVERST_ERR_NO_MEMORY : 0;
+}
+
+void rv_origin_place_deinit(struct rv_origin_place *place) {
+  free(place->host);
+  place->host = NULL;
+}
+
+/* ---- dials ---- */
+
+struct rv_origin_dial {
+  struct rv_origin_dial_options options;
+  struct rv_engine *engine;
+  struct rv_stream_user user;
+  struct rv_stream *stream;
+  struct rv_resolution *resolution;
+  struct rv_job free_job;
+  struct rv_address addresses[RV_RESOLVER_MAX_ADDRESSES];
+  size_t count, next;
+  uint64_t deadline;
+  bool done; /* told, or cancelled */
+};
+
+static void run_free(struct rv_job *job) {
+  free(rv_container_of(job, struct rv_origin_dial, free_job));
+}
+
+static void free_later(struct rv_origin_dial *dial) {
+  dial->done = true;
+  rv_turn_add(&dial->engine->turn, &dial->free_job, RV_PHASE_FREE);
+}
+
+static void fail(struct rv_origin_dial *dial, const char *reason) {
+  free_later(dial);
+  dial->options.on_failed(dial, reason, dial->options.user_data);
+}
+
+/* Each address gets its share of what is left of the time. */
+static uint64_t share_of_time(const struct rv_origin_dial *dial) {
+  uint64_t now = dial->engine->now;
+  if (dial->deadline == RV_NEVER)
+    return RV_NEVER;
+  uint64_t left = dial->deadline > now ? dial->deadline - now : 0;
+  return left / (dial->count - dial->next);
+}
+
+/* Dials the next address; false when there is none, or no time. */
+static bool try_next(struct rv_origin_dial *dial) {
+  if (dial->next == dial->count)
+    return false;
+  uint64_t timeout = share_of_time(dial);
+  const struct rv_address *address = &dial->addresses[dial->next++];
+  return timeout > 0 && rv_tcp_stream_connect(&dial->stream, dial->options.loop,
+                            address, timeout, &dial->user) == 0;
+}
+
+static struct rv_origin_dial *dial_of(struct rv_stream_user *user) {
+  return rv_container_of(user, struct rv_origin_dial, user);
+}
+
+static void on_connected(struct rv_stream_user *user) {
+  struct rv_origin_dial *dial = dial_of(user);
+  struct rv_stream *stream = dial->stream;
+  dial->stream = NULL;
+  free_later(dial);
+  dial->options.on_connected(dial, stream, dial->options.user_data);
+}
+
+static void on_closed(struct rv_stream_user *user, int error) {
+  struct rv_origin_dial *dial = dial_of(user);
+  dial->stream = NULL;
+  if (dial->done)
+    free_later(dial);
+  else if (!try_next(dial))
+    fail(dial, strerror(error));
+}
+
+static void on_data(struct rv_stream_user *user, struct rv_slice slice) {
+  (void)user;
+  rv_slice_release(&slice);
+}
+
+static void on_end(struct rv_stream_user *user) {
+  (void)user;
+}
+
+static size_t gather(
+    struct rv_stream_user *user, struct iovec *vectors, size_t max) {
+  (void)user;
+  (void)vectors;
+  (void)max;
+  return 0;
+}
+
+static void on_sent(struct rv_stream_user *user, size_t length) {
+  (void)user;
+  (void)length;
+}
+
+static const struct rv_stream_user_ops user_ops = {
+  .on_connected = on_connected,
+  .on_data = on_data,
+  .on_end = on_end,
+  .gather = gather,
+  .on_sent = on_sent,
+  .on_closed = on_closed,
+};
+
+static void on_resolved(int error, const struct rv_address *addresses,
+    size_t count, void *user_data) {
+  struct rv_origin_dial *dial = user_data;
+  dial->resolution = NULL;
+  for (size_t i = 0; i < count; i++)
+    dial->addresses[i] = addresses[i];
+  dial->count = count;
+  if (!try_next(dial))
+    fail(dial, reverst_strerror(error));
+}
+
+static int start(struct rv_origin_dial *dial) {
+  const struct rv_origin_place *place = dial->options.place;
+  if (place->host != NULL)
+    return rv_resolver_resolve(dial->options.resolver, &dial->resolution,
+        rv_span_of(place->host), place->port, on_resolved, dial);
+  dial->addresses[dial->count++] = place->path;
+  return try_next(dial) ? 0 : REVERST_ERR_NO_MEMORY;
+}
+
+int rv_origin_dial_start(struct rv_origin_dial **dial,
+    const struct rv_origin_dial_options *options) {
+  struct rv_origin_dial *new_dial = calloc(1, sizeof(*new_dial));
+  if (new_dial == NULL)
+    return REVERST_ERR_NO_MEMORY;
+  new_dial->options = *options;
+  new_dial->engine = rv_loop_engine(options->loop);
+  new_dial->user.ops = &user_ops;
+  new_dial->free_job.run = run_free;
+  new_dial->deadline = options->timeout > RV_NEVER - new_dial->engine->now
+                           ? RV_NEVER
+                           : new_dial->engine->now + options->timeout;
+  int r = start(new_dial);
+  if (r < 0)
+    free(new_dial);
+  else
+    *dial = new_dial;
+  return r;
+}
+
+/* A stream tells the end once more. */
+void rv_origin_dial_cancel(struct rv_origin_dial *dial) {
+  if (dial->done)
+    return;
+  dial->done = true;
+  rv_resolver_cancel(dial->resolution);
+  if (dial->stream != NULL)
+    rv_stream_close(dial->stream, RV_STREAM_ABORT);
+  else
+    free_later(dial);
+}
