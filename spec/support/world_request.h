@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests that a client's Lua function answers. */
+#ifndef SPEC_WORLD_REQUEST_H
+#define SPEC_WORLD_REQUEST_H
+
+#include "world.h"
+
+#include <reverst/http.h>
+
+int luaopen_spec_world_request(lua_State *L);
+
+/* Pushes an object for a request that has just come; its handlers are set with
+   request:on{readable=, writable=, closed=}. */
+void world_push_request(struct world *world, reverst_request *request);
+
+#endif
