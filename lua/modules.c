@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Gives the embedded Lua modules, and cjson, to require. */
+/* Gives the embedded Lua modules, those in C and cjson to require. */
 #include "lua/modules.h"
 
 #include <lauxlib.h>
 #include <lua-cjson.h>
+
+#include "lua/crypto.h"
 
 /* in the library, but not in its header */
 int luaopen_cjson_safe(lua_State *L);
@@ -11,6 +13,7 @@ int luaopen_cjson_safe(lua_State *L);
 static const luaL_Reg linked_modules[] = {
   { "cjson", luaopen_cjson },
   { "cjson.safe", luaopen_cjson_safe },
+  { "reverst.crypto", rv_lua_open_crypto },
   { NULL, NULL },
 };
 

@@ -16,8 +16,10 @@ struct rv_lua_module {
 /* Ended by a row whose name is NULL.  Generated when the library is built. */
 extern const struct rv_lua_module rv_lua_modules[];
 
-/* Makes every embedded module, cjson and cjson.safe known to `require`,
-   without running any.  Raises a Lua error when memory runs out. */
+/* Makes every embedded module, reverst.crypto, cjson and cjson.safe known to
+   `require`, without running any.  (reverst.core needs an engine: it is known
+   only in the states that rv_lua_new makes.)  Raises a Lua error when memory
+   runs out. */
 void rv_lua_preload_modules(lua_State *L);
 
 #endif

@@ -14,7 +14,7 @@ end
 
 -- libraries, by how their headers begin, and the only folders that see them
 local library_owners = {
-  { "^event2/", "core/event", "bin", "examples", "spec" },
+  { "^event2/", "core/event", "lua", "bin", "examples", "spec" },
   { "^wolfssl/", "core/tls", "core/quic", "spec" },
   { "^ngtcp2/", "core/quic", "spec" },
   { "^nghttp3/", "core/h3", "spec" },

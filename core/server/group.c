@@ -140,6 +140,8 @@ static struct rv_group *new_group(const reverst_group_options *options) {
   group->insecure = options->insecure;
   group->user_data = options->user_data;
   group->retries = options->retries ? options->retries : 2;
+  if (options->retries == REVERST_NONE)
+    group->retries = 0;
   group->response_timeout =
       options->response_timeout ? options->response_timeout : RV_NEVER;
   group->queue_timeout =

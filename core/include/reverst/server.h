@@ -3,6 +3,7 @@
 #ifndef REVERST_SERVER_H
 #define REVERST_SERVER_H
 
+#include <limits.h>
 #include <reverst/error.h>
 #include <reverst/log.h>
 #include <stdbool.h>
@@ -22,6 +23,8 @@ typedef struct reverst_tunnel reverst_tunnel;
 /* In options: never, no limit of time. Durations are nanoseconds, 0 the
  * default. */
 #define REVERST_NEVER UINT64_MAX
+/* In options: not even one, where 0 means the default. */
+#define REVERST_NONE UINT_MAX
 
 /* All-zero is the default of every member; all is copied. */
 typedef struct reverst_server_options {
@@ -83,8 +86,8 @@ typedef struct reverst_group_options {
   const char *const
       *hosts; /* exact names, ended by NULL; compared without case */
   reverst_authenticate authenticate;
-  bool insecure;             /* instead of authenticate: everyone may join */
-  unsigned retries;          /* 2; further tries after the first */
+  bool insecure;    /* instead of authenticate: everyone may join */
+  unsigned retries; /* 2; further tries after the first; REVERST_NONE: 0 */
   uint64_t response_timeout; /* to the response head: none */
   uint64_t queue_timeout;    /* for a free stream of a tunnel: 30 s */
   void *user_data;
@@ -123,6 +126,15 @@ void reverst_registration_accept(reverst_registration *registration);
 /* The peer sees "unauthorized"; the log has `reason` (may be NULL). */
 void reverst_registration_reject(
     reverst_registration *registration, const char *reason);
+
+/* ---- certificates ---- */
+
+/* Makes a self-signed development certificate (397 days) for a DNS name or an
+   IP address, and its private key (mode 0600), both PEM. REVERST_ERR_EXISTS:
+   one of the files is there; nothing was overwritten. REVERST_ERR_SYSTEM: see
+   errno. */
+int reverst_make_certificate(const char *name, const char *certificate_path,
+    const char *private_key_path);
 
 /* ---- statistics ---- */
 

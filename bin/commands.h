@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands of reverst.  Each gets the arguments behind its name and returns
+   the exit status. */
+#ifndef REVERST_BIN_COMMANDS_H
+#define REVERST_BIN_COMMANDS_H
+
+int command_serve(int argc, char *const *argv);
+int command_http(int argc, char *const *argv);
+int command_certificate(int argc, char *const *argv);
+
+#endif

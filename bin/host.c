@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <reverst/error.h>
+
+#include "log_writer.h"
+#include "lua/reverst_lua.h"
+#include "signals.h"
+
+enum { ERROR_SIZE = 8192 };
+
+struct host {
+  struct event_base *base;
+  struct rv_lua *lua;
+  struct signals *signals;
+  int log_descriptor;
+};
+
+static void on_stopped(void *user_data) {
+  struct host *host = user_data;
+
+  /* then nothing keeps the loop */
+  signals_free(host->signals);
+  host->signals = NULL;
+}
+
+static void on_ending(bool drain, void *user_data) {
+  struct host *host = user_data;
+
+  rv_lua_stop(host->lua, drain);
+}
+
+/* Each connection takes a descriptor; the usual soft limit is for select. */
+static void raise_descriptor_limit(void) {
+  struct rlimit limit;
+
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+static int open_host(struct host *host) {
+  struct rv_lua_options options = {
+    .log = log_writer_write,
+    .log_user_data = &host->log_descriptor,
+    .on_stopped = on_stopped,
+    .user_data = host,
+  };
+
+  host->base = event_base_new();
+  if (!host->base)
+    return REVERST_ERR_NO_MEMORY;
+  options.base = host->base;
+  host->signals = signals_new(host->base, on_ending, host);
+  if (!host->signals)
+    return REVERST_ERR_NO_MEMORY;
+  return rv_lua_new(&host->lua, &options);
+}
+
+static void close_host(struct host *host) {
+  rv_lua_free(host->lua);
+  signals_free(host->signals);
+  if (host->base)
+    event_base_free(host->base);
+}
+
+static int run(
+    struct host *host, const char *module, int argc, char *const *argv) {
+  char error[ERROR_SIZE];
+  int status;
+
+  if (rv_lua_run(host->lua, module, argc, argv, &status, error, sizeof(error)) <
+      0) {
+    fprintf(stderr, "reverst: %s\n", error);
+    status = STATUS_FAILURE;
+  }
+  if (status != RV_LUA_RUNNING)
+    rv_lua_stop(host->lua, false);
+  event_base_dispatch(host->base);
+  return status == RV_LUA_RUNNING ? rv_lua_exit_status(host->lua) : status;
+}
+
+int host_run(const char *module, int argc, char *const *argv) {
+  struct host host = { .log_descriptor = STDERR_FILENO };
+  int r, status = STATUS_FAILURE;
+
+  raise_descriptor_limit();
+  r = open_host(&host);
+  if (r < 0)
+    fprintf(stderr, "reverst: %s\n", reverst_strerror(r));
+  else
+    status = run(&host, module, argc, argv);
+  close_host(&host);
+  return status;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* reverst: finds the command in its table, and runs it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "host.h"
+
+struct command {
+  const char *name; /* NULL: when no other name is given */
+  int (*run)(int argc, char *const *argv);
+  const char *synopsis, *description;
+};
+
+static const struct command commands[] = {
+  { "http", command_http, "http [FLAGS] ADDRESS",
+      "expose a local HTTP service" },
+  { "certificate", command_certificate, "certificate [FLAGS] NAME",
+      "make a certificate to try with" },
+  { NULL, command_serve, "[FLAGS] config.lua",
+      "serve: take tunnels and visitors" },
+};
+
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+static int show_usage(void) {
+  int i;
+
+  fputs("reverst exposes HTTP services behind NAT or a firewall.\n", stderr);
+  for (i = 0; i < COMMAND_COUNT; ++i)
+    fprintf(stderr, "  reverst %-28s %s\n", commands[i].synopsis,
+        commands[i].description);
+  fputs("To try it here: make a certificate, then run a server:\n"
+        "  reverst certificate localhost\n"
+        "  echo 'return { groups = { localhost = { hosts = {\"localhost\"}, "
+        "authenticate = require \"reverst.auth\".insecure() } } }' >config.lua;"
+        " reverst -n localhost -c server.crt -k server.key config.lua\n"
+        "and, beside a service on port 8080:\n"
+        "  reverst http -n localhost -c server.crt 8080\n"
+        "More: reverst --help, reverst http --help\n",
+      stderr);
+  return STATUS_USAGE;
+}
+
+int main(int argc, char **argv) {
+  const struct command *command = commands;
+
+  if (argc < 2)
+    return show_usage();
+  while (command->name && strcmp(command->name, argv[1]) != 0)
+    ++command;
+  return command->name ? command->run(argc - 2, argv + 2)
+                       : command->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "lua/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <reverst/error.h>
+
+#include "lua/core.h"
+#include "lua/log.h"
+#include "lua/modules.h"
+#include "lua/task.h"
+
+#define MEBIBYTE ((size_t)1024 * 1024)
+#define MILLISECOND UINT64_C(1000000)
+#define SECOND UINT64_C(1000000000)
+
+static int on_panic(lua_State *L) {
+  struct rv_lua *lua = rv_lua_of(L);
+  const char *message = lua_tostring(L, -1);
+
+  rv_lua_log_text(lua, REVERST_LOG_ERROR, "lua_panic", "error",
+      message ? message : "(no message)");
+  abort();
+}
+
+static void on_warning(void *user_data, const char *message, int continues) {
+  (void)continues;
+  rv_lua_log_text(
+      user_data, REVERST_LOG_WARN, "lua_warning", "message", message);
+}
+
+static bool has_text(lua_State *L) {
+  if (lua_type(L, -1) == LUA_TSTRING || lua_type(L, -1) == LUA_TNUMBER)
+    return true;
+  if (luaL_getmetafield(L, -1, "__tostring") == LUA_TNIL)
+    return false;
+  lua_pop(L, 1);
+  return true;
+}
+
+void rv_lua_describe_error(lua_State *L, lua_State *thread) {
+  const char *message;
+
+  if (has_text(L))
+    message = luaL_tolstring(L, -1, NULL);
+  else
+    message = lua_pushfstring(
+        L, "the error object is a %s value", luaL_typename(L, -1));
+  luaL_traceback(L, thread, message, thread == L ? 1 : 0);
+}
+
+static int add_traceback(lua_State *L) {
+  rv_lua_describe_error(L, L);
+  return 1;
+}
+
+int rv_lua_protect(struct rv_lua *lua, lua_CFunction function, void *data,
+    char *error, size_t error_size) {
+  lua_State *L = lua->L;
+  struct rv_lua_span span;
+  const char *message;
+  int base = lua_gettop(L), status;
+
+  if (!lua_checkstack(L, 4)) {
+    snprintf(error, error_size, "not enough memory");
+    return REVERST_ERR_SYSTEM;
+  }
+  lua_pushcfunction(L, add_traceback);
+  lua_pushcfunction(L, function);
+  lua_pushlightuserdata(L, data);
+  rv_lua_watchdog_enter(lua, &span, NULL, lua->options.call_budget);
+  status = lua_pcall(L, 1, 0, base + 1);
+  rv_lua_watchdog_leave(lua, &span);
+  if (span.expired) {
+    snprintf(error, error_size, "%s: %s", span.place, RV_LUA_EXPIRED);
+    status = LUA_ERRRUN;
+  } else if (status != LUA_OK) {
+    message = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "unknown";
+    snprintf(error, error_size, "%s", message);
+  }
+  lua_settop(L, base);
+  return status == LUA_OK ? 0 : REVERST_ERR_SYSTEM;
+}
+
+static int prepare(lua_State *L) {
+  luaL_openlibs(L);
+  rv_lua_preload_modules(L);
+  rv_lua_preload_core(L);
+  return 0;
+}
+
+static void set_defaults(struct rv_lua_options *options) {
+  if (!options->memory_limit)
+    options->memory_limit = 256 * MEBIBYTE;
+  if (!options->resume_budget)
+    options->resume_budget = 50 * MILLISECOND;
+  if (!options->task_budget)
+    options->task_budget = SECOND;
+  if (!options->call_budget)
+    options->call_budget = 10 * SECOND;
+  if (!options->task_timeout)
+    options->task_timeout = 15 * SECOND;
+}
+
+int rv_lua_new(struct rv_lua **out, const struct rv_lua_options *options) {
+  struct rv_lua *lua;
+  char error[256];
+
+  *out = NULL;
+  if (!options->base)
+    return REVERST_ERR_INVALID;
+  lua = calloc(1, sizeof(*lua));
+  if (!lua)
+    return REVERST_ERR_NO_MEMORY;
+  lua->options = *options;
+  set_defaults(&lua->options);
+  lua->memory.limit = lua->options.memory_limit;
+  lua->log_level = REVERST_LOG_INFO;
+  LIST_INIT(&lua->tasks);
+  LIST_INIT(&lua->objects);
+  lua->L = lua_newstate(rv_lua_allocate, &lua->memory);
+  if (!lua->L)
+    goto fail;
+  *(struct rv_lua **)lua_getextraspace(lua->L) = lua;
+  lua_atpanic(lua->L, on_panic);
+  lua_setwarnf(lua->L, on_warning, lua);
+  rv_lua_watchdog_install(lua->L);
+  if (rv_lua_protect(lua, prepare, NULL, error, sizeof(error)) < 0)
+    goto fail;
+  *out = lua;
+  return 0;
+
+fail:
+  rv_lua_free(lua);
+  return REVERST_ERR_NO_MEMORY;
+}
+
+static void cancel_tasks(struct rv_lua *lua) {
+  struct rv_lua_task *task, *next;
+
+  for (task = LIST_FIRST(&lua->tasks); task; task = next) {
+    next = LIST_NEXT(task, link);
+    rv_lua_task_cancel(task);
+  }
+}
+
+void rv_lua_free(struct rv_lua *lua) {
+  struct rv_lua_span span;
+
+  if (!lua)
+    return;
+  if (lua->L) {
+    cancel_tasks(lua);
+    rv_lua_watchdog_enter(lua, &span, NULL, lua->options.call_budget);
+    lua_close(lua->L);
+  }
+  free(lua);
+}
+
+struct run {
+  const char *module;
+  int argc;
+  char *const *argv;
+  int status;
+};
+
+static int call_run(lua_State *L) {
+  struct run *run = lua_touserdata(L, 1);
+  int i;
+
+  lua_getglobal(L, "require");
+  lua_pushstring(L, run->module);
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "run");
+  lua_createtable(L, run->argc, 0);
+  for (i = 0; i < run->argc; ++i) {
+    lua_pushstring(L, run->argv[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_call(L, 1, 1);
+  run->status = (int)luaL_optinteger(L, -1, RV_LUA_RUNNING);
+  return 0;
+}
+
+int rv_lua_run(struct rv_lua *lua, const char *module, int argc,
+    char *const *argv, int *status, char *error, size_t error_size) {
+  struct run run = { module, argc, argv, RV_LUA_RUNNING };
+  int r = rv_lua_protect(lua, call_run, &run, error, error_size);
+
+  *status = run.status;
+  return r;
+}
+
+void rv_lua_stop(struct rv_lua *lua, bool drain) {
+  struct rv_lua_object *object, *next;
+
+  lua->stopping = true;
+  cancel_tasks(lua);
+  if (LIST_EMPTY(&lua->objects) && lua->options.on_stopped)
+    lua->options.on_stopped(lua->options.user_data);
+  for (object = LIST_FIRST(&lua->objects); object; object = next) {
+    next = LIST_NEXT(object, link);
+    object->stop(object, drain);
+  }
+}
+
+int rv_lua_exit_status(const struct rv_lua *lua) {
+  return lua->exit_status;
+}
+
+size_t rv_lua_memory_used(const struct rv_lua *lua) {
+  return lua->memory.used;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* What the bindings share: the engine, and the protected door into Lua. */
+#ifndef REVERST_LUA_ENGINE_H
+#define REVERST_LUA_ENGINE_H
+
+#include <sys/queue.h>
+
+#include <lua.h>
+
+#include "lua/memory.h"
+#include "lua/reverst_lua.h"
+#include "lua/watchdog.h"
+
+struct rv_lua_task;
+
+/* A server or a client that scripts started.  The engine owns it; Lua only has
+   a handle, whose pointer is cleared when the object goes. */
+struct rv_lua_object {
+  LIST_ENTRY(rv_lua_object) link;
+  struct rv_lua *lua;
+  struct rv_lua_object **handle; /* in a userdata; NULL: collected */
+  void (*stop)(struct rv_lua_object *object, bool drain);
+};
+
+struct rv_lua {
+  struct rv_lua_options options;
+  lua_State *L;
+  struct rv_lua_memory memory;
+  struct rv_lua_span *span; /* what runs now; NULL: no Lua does */
+  LIST_HEAD(, rv_lua_task) tasks;
+  LIST_HEAD(, rv_lua_object) objects;
+  enum reverst_log_level log_level;
+  int exit_status;
+  bool stopping;
+};
+
+/* The engine that a Lua thread belongs to. */
+static inline struct rv_lua *rv_lua_of(lua_State *L) {
+  return *(struct rv_lua **)lua_getextraspace(L);
+}
+
+/* Calls `function`, which finds `data` as light userdata at index 1, and gets
+   an empty stack else.  0, or REVERST_ERR_SYSTEM: a Lua error, with its
+   traceback in `error`.  Beside rv_lua_task_start the only way into Lua. */
+__attribute__((warn_unused_result)) int rv_lua_protect(struct rv_lua *lua,
+    lua_CFunction function, void *data, char *error, size_t error_size);
+
+/* Replaces an error object of any type, at the top of L, by a text with the
+   traceback of `thread`.  May raise, so only in a protected call. */
+void rv_lua_describe_error(lua_State *L, lua_State *thread);
+
+#endif

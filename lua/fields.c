@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "lua/fields.h"
+
+#include <lauxlib.h>
+#include <reverst/server.h>
+
+static void wrong_type(lua_State *L, const char *key, const char *wanted) {
+  luaL_error(L, "%s: expected %s, got %s", key, wanted, luaL_typename(L, -1));
+}
+
+const char *rv_lua_text_field(lua_State *L, int index, const char *key) {
+  const char *text;
+  int type = lua_getfield(L, index, key);
+
+  if (type != LUA_TNIL && type != LUA_TSTRING)
+    wrong_type(L, key, "a text");
+  text = lua_tostring(L, -1);
+  lua_pop(L, 1);
+  return text;
+}
+
+bool rv_lua_flag_field(lua_State *L, int index, const char *key) {
+  bool flag;
+  int type = lua_getfield(L, index, key);
+
+  if (type != LUA_TNIL && type != LUA_TBOOLEAN)
+    wrong_type(L, key, "true or false");
+  flag = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return flag;
+}
+
+uint64_t rv_lua_count_field(lua_State *L, int index, const char *key) {
+  lua_Integer count = 0;
+
+  if (lua_getfield(L, index, key) != LUA_TNIL) {
+    if (!lua_isinteger(L, -1))
+      wrong_type(L, key, "a whole number");
+    count = lua_tointeger(L, -1);
+    if (count < 0)
+      luaL_error(L, "%s: a negative number", key);
+  }
+  lua_pop(L, 1);
+  return (uint64_t)count;
+}
+
+uint64_t rv_lua_duration_field(lua_State *L, int index, const char *key) {
+  bool is_off =
+      lua_getfield(L, index, key) == LUA_TBOOLEAN && !lua_toboolean(L, -1);
+
+  lua_pop(L, 1);
+  return is_off ? REVERST_NEVER : rv_lua_count_field(L, index, key);
+}
+
+int rv_lua_function_field(lua_State *L, int index, const char *key) {
+  int type = lua_getfield(L, index, key);
+
+  if (type == LUA_TNIL) {
+    lua_pop(L, 1);
+    return LUA_NOREF;
+  }
+  if (type != LUA_TFUNCTION && luaL_getmetafield(L, -1, "__call") == LUA_TNIL)
+    wrong_type(L, key, "a function");
+  if (type != LUA_TFUNCTION)
+    lua_pop(L, 1);
+  return luaL_ref(L, LUA_REGISTRYINDEX);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading the fields of option tables.  All raise on a wrong type; `index` is
+   absolute.  Texts live as long as the table holds them. */
+#ifndef REVERST_LUA_FIELDS_H
+#define REVERST_LUA_FIELDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <lua.h>
+
+/* NULL: absent. */
+const char *rv_lua_text_field(lua_State *L, int index, const char *key);
+
+/* false: absent. */
+bool rv_lua_flag_field(lua_State *L, int index, const char *key);
+
+/* 0: absent. */
+uint64_t rv_lua_count_field(lua_State *L, int index, const char *key);
+
+/* Nanoseconds; 0: absent, REVERST_NEVER: false. */
+uint64_t rv_lua_duration_field(lua_State *L, int index, const char *key);
+
+/* A reference to a function; LUA_NOREF: absent. */
+int rv_lua_function_field(lua_State *L, int index, const char *key);
+
+#endif

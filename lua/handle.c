@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include "lua/handle.h"
+
+#include <reverst/error.h>
+
+static int collect(lua_State *L) {
+  struct rv_lua_object **cell = lua_touserdata(L, 1);
+
+  if (*cell)
+    (*cell)->handle = NULL;
+  *cell = NULL;
+  return 0;
+}
+
+struct rv_lua_object **rv_lua_handle_push(
+    lua_State *L, const char *type, const luaL_Reg *methods) {
+  struct rv_lua_object **cell = lua_newuserdatauv(L, sizeof(*cell), 0);
+
+  *cell = NULL;
+  if (luaL_newmetatable(L, type)) {
+    luaL_setfuncs(L, methods, 0);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, collect);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  return cell;
+}
+
+void rv_lua_object_link(struct rv_lua *lua, struct rv_lua_object *object,
+    struct rv_lua_object **handle) {
+  object->lua = lua;
+  object->handle = handle;
+  *handle = object;
+  LIST_INSERT_HEAD(&lua->objects, object, link);
+}
+
+void rv_lua_object_unlink(struct rv_lua_object *object) {
+  struct rv_lua *lua = object->lua;
+
+  LIST_REMOVE(object, link);
+  if (object->handle)
+    *object->handle = NULL;
+  if (LIST_EMPTY(&lua->objects) && lua->options.on_stopped)
+    lua->options.on_stopped(lua->options.user_data);
+}
+
+struct rv_lua_object *rv_lua_handle_get(lua_State *L, const char *type) {
+  struct rv_lua_object **cell = luaL_checkudata(L, 1, type);
+
+  return *cell;
+}
+
+int rv_lua_push_error(lua_State *L, int error) {
+  lua_pushnil(L);
+  lua_pushstring(L, reverst_strerror(error));
+  lua_pushstring(L, reverst_error_name(error));
+  return 3;
+}

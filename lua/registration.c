@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "lua/registration.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <lauxlib.h>
+
+#include "lua/engine.h"
+#include "lua/log.h"
+#include "lua/task.h"
+
+struct rv_lua_authentication {
+  struct rv_lua_task task; /* first: the two are converted */
+  LIST_ENTRY(rv_lua_authentication) link;
+  reverst_registration *registration;
+  bool accepted;
+  char reason[256];
+};
+
+static void set_text(lua_State *L, const char *key, const char *text) {
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, key);
+}
+
+static void push_metadata(
+    lua_State *L, const reverst_registration *registration) {
+  const char *key, *value;
+  size_t i;
+
+  lua_newtable(L);
+  for (i = 0; reverst_registration_metadata_at(registration, i, &key, &value);
+       ++i)
+    set_text(L, key, value);
+}
+
+static int push_registration(struct rv_lua_task *task, lua_State *L) {
+  const reverst_registration *registration =
+      ((struct rv_lua_authentication *)task)->registration;
+
+  lua_createtable(L, 0, 6);
+  set_text(L, "group", reverst_registration_group(registration));
+  set_text(L, "peer", reverst_registration_peer(registration));
+  set_text(L, "server_name", reverst_registration_server_name(registration));
+  set_text(L, "scheme", reverst_registration_scheme(registration));
+  set_text(L, "credentials", reverst_registration_credentials(registration));
+  push_metadata(L, registration);
+  lua_setfield(L, -2, "metadata");
+  return 1;
+}
+
+static void on_returned(struct rv_lua_task *task, lua_State *L) {
+  struct rv_lua_authentication *authentication =
+      (struct rv_lua_authentication *)task;
+  const char *reason;
+
+  if (lua_type(L, -2) != LUA_TBOOLEAN)
+    luaL_error(L, "authenticate returned a %s value, expected true or false",
+        luaL_typename(L, -2));
+  authentication->accepted = lua_toboolean(L, -2);
+  reason = lua_isnil(L, -1) ? "rejected by authenticate"
+                            : luaL_tolstring(L, -1, NULL);
+  snprintf(
+      authentication->reason, sizeof(authentication->reason), "%s", reason);
+}
+
+static void on_ended(struct rv_lua_task *task, const char *error) {
+  struct rv_lua_authentication *authentication =
+      (struct rv_lua_authentication *)task;
+
+  LIST_REMOVE(authentication, link);
+  if (error && !task->cancelled)
+    rv_lua_log_text(
+        task->lua, REVERST_LOG_ERROR, "authenticate_failed", "error", error);
+  if (error)
+    reverst_registration_reject(
+        authentication->registration, "authenticate failed");
+  else if (authentication->accepted)
+    reverst_registration_accept(authentication->registration);
+  else
+    reverst_registration_reject(
+        authentication->registration, authentication->reason);
+  free(authentication);
+}
+
+static const struct rv_lua_task_type authentication_type = {
+  .push_arguments = push_registration,
+  .on_returned = on_returned,
+  .on_ended = on_ended,
+};
+
+void rv_lua_authenticate(reverst_registration *registration, void *user_data) {
+  struct rv_lua_group *group = user_data;
+  struct rv_lua_authentication *authentication;
+
+  if (group->stopping) {
+    reverst_registration_reject(registration, "the server is going away");
+    return;
+  }
+  authentication = calloc(1, sizeof(*authentication));
+  if (!authentication) {
+    reverst_registration_reject(registration, "out of memory");
+    return;
+  }
+  authentication->registration = registration;
+  LIST_INSERT_HEAD(&group->registrations, authentication, link);
+  rv_lua_task_start(&authentication->task, group->lua, &authentication_type,
+      group->authenticate);
+}
+
+void rv_lua_group_stop(struct rv_lua_group *group) {
+  struct rv_lua_authentication *authentication, *next;
+
+  group->stopping = true;
+  for (authentication = LIST_FIRST(&group->registrations); authentication;
+       authentication = next) {
+    next = LIST_NEXT(authentication, link);
+    rv_lua_task_cancel(&authentication->task);
+  }
+}

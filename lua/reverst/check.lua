@@ -1,0 +1,247 @@
+-- Checks one value of an option, by the type in its row.  Each returns the
+-- value as the program uses it; or nil and what is wrong, with a cure.
+
+local duration = require "reverst.duration"
+local text = require "reverst.text"
+
+local check = {}
+local types = {}
+
+local function got(value)
+  if type(value) == "string" then
+    return text.quoted(value)
+  elseif type(value) == "number" or type(value) == "boolean" then
+    return tostring(value)
+  end
+  return "a " .. type(value)
+end
+
+local function expected(what, value)
+  return nil, ("expected %s, got %s"):format(what, got(value))
+end
+
+function types.text(_, value)
+  if type(value) ~= "string" then
+    return expected("a text", value)
+  elseif value == "" then
+    return nil, "it is empty"
+  end
+  return value
+end
+
+types.path = types.text
+
+function types.choice(row, value)
+  for _, choice in ipairs(row.choices) do
+    if value == choice then
+      return value
+    end
+  end
+  local suggestion = text.suggestion(value, row.choices)
+  return nil, ("unknown %s %s%s"):format(row.what or "level", got(value),
+    suggestion ~= "" and suggestion
+      or "; expected " .. text.any_of(row.choices))
+end
+
+function types.duration(row, value)
+  if value == false or value == "off" then
+    if row.off then
+      return false
+    end
+    return nil, "it cannot be off"
+  end
+  local nanoseconds, message = duration.parse(value)
+  if not nanoseconds then
+    return nil, ("%s, got %s"):format(message, got(value))
+  end
+  return nanoseconds
+end
+
+function types.count(row, value)
+  local count = math.tointeger(value)
+  if type(value) ~= "number" or not count or count < 0 or count > row.most then
+    return expected("a whole number from 0 to " .. row.most, value)
+  end
+  return count
+end
+
+local switches = {
+  ["true"] = true, ["1"] = true, yes = true, on = true,
+  ["false"] = false, ["0"] = false, no = false, off = false,
+}
+
+function types.switch(_, value)
+  if switches[tostring(value)] == nil then
+    return expected("true or false", value)
+  end
+  return switches[tostring(value)]
+end
+
+local function is_name(host)
+  if #host > 253 or host == "" then
+    return false
+  end
+  for label in (host .. "."):gmatch "([^.]*)%." do
+    if not label:match "^[%w_-]+$" or #label > 63 then
+      return false
+    end
+  end
+  return true
+end
+
+local function is_literal_v6(host)
+  return host:match "^[%x:.]+$" ~= nil and host:find(":", 1, true) ~= nil
+end
+
+local function is_v4(host)
+  local parts = { host:match "^(%d+)%.(%d+)%.(%d+)%.(%d+)$" }
+  for _, part in ipairs(parts) do
+    if #part > 3 or tonumber(part) > 255 then
+      return false
+    end
+  end
+  return #parts == 4
+end
+
+local function is_port(port, least)
+  return port:match "^%d+$" and #port <= 5
+    and tonumber(port) >= least and tonumber(port) <= 65535
+end
+
+-- host (without brackets) and port
+local function split(address)
+  local host, port = address:match "^%[(.*)%]:(%d+)$"
+  if host then
+    return is_literal_v6(host) and host, port
+  end
+  host, port = address:match "^([^:]*):([^:]*)$"
+  return host, port
+end
+
+function types.listen(row, value)
+  if type(value) ~= "string" then
+    return expected('an address, such as "' .. row.default .. '"', value)
+  end
+  local host, port = split(value)
+  if not host then
+    return expected('HOST:PORT, such as "' .. row.default .. '"', value)
+  elseif not is_port(port, 0) then
+    return nil, ("the port of %s is not a number up to 65535"):format(
+      got(value))
+  elseif host ~= "" and not is_v4(host) and not is_literal_v6(host) then
+    return nil, ("%s: a name cannot be listened on; write an address of this "
+      .. 'machine, such as "127.0.0.1:%s" or ":%s" for all'):format(
+      got(value), port, port)
+  end
+  return value
+end
+
+function types.dial(row, value)
+  if type(value) ~= "string" then
+    return expected('an address, such as "' .. row.default .. '"', value)
+  end
+  local host, port = split(value)
+  if not host or host == "" or not is_port(port, 1)
+    or not (is_name(host) or is_literal_v6(host)) then
+    return expected('HOST:PORT, such as "' .. row.default .. '"', value)
+  end
+  return value
+end
+
+function types.name(_, value)
+  if type(value) ~= "string" then
+    return expected("a name", value)
+  elseif value:find("://", 1, true) then
+    return nil, ("%s is a URL; leave only its host"):format(got(value))
+  elseif not is_name(value) and not is_literal_v6(value) then
+    return expected("the name of a host, without port,", value)
+  end
+  return value
+end
+
+function types.group(_, value)
+  if type(value) ~= "string" then
+    return expected("the name of a group", value)
+  elseif value == "" or #value > 255 or value:find "[%c\127]"
+    or not utf8.len(value) then
+    return nil, ("%s: a group's name has 1 to 255 bytes, UTF-8, and no "
+      .. "control characters"):format(got(value))
+  end
+  return value
+end
+
+function types.origin(_, value)
+  local bare = value:gsub("^http://", ""):gsub("/$", "")
+  if value:match "^https://" then
+    return nil, ("%s: a local service is reached by plain HTTP; write "
+      .. "http://"):format(got(value))
+  elseif value:match "^unix:." or is_port(bare, 1) then
+    return value
+  end
+  local host, port = split(bare)
+  if host and is_port(port, 1) and (host == "" or is_name(host)
+    or is_literal_v6(host)) then
+    return value
+  elseif bare ~= value and is_name(bare) then
+    return value
+  end
+  return expected("a local service, such as 8080, localhost:8080, "
+    .. "http://127.0.0.1:8080 or unix:/run/app.sock", value)
+end
+
+local function check_host(value)
+  if type(value) ~= "string" then
+    return expected("the name of a host", value)
+  end
+  local host = value:lower():gsub("%.$", "")
+  if host:find("://", 1, true) then
+    return nil, ("%s is a URL; leave only its host"):format(got(value))
+  elseif host:find("*", 1, true) then
+    return nil, ("%s: wildcards are not understood; name each host"):format(
+      got(value))
+  elseif host:match "^%[[%x:.]+%]$" or is_name(host) then
+    return host
+  elseif host:match "^[^:]*:%d+$" then
+    return nil, ("%s: leave out the port; a group has its hosts on every "
+      .. "port"):format(got(value))
+  end
+  return nil, ("%s is not the name of a host"):format(got(value))
+end
+
+function types.hosts(_, value)
+  if type(value) == "string" then
+    return nil, ('expected a list; write { "%s" }'):format(
+      text.printable(value))
+  elseif type(value) ~= "table" then
+    return expected('a list of hosts, such as { "app.example.com" }', value)
+  elseif #value == 0 then
+    return nil, 'it lists none; write { "app.example.com" }'
+  end
+  local hosts, problems = {}, {}
+  for _, entry in ipairs(value) do
+    local host, message = check_host(entry)
+    hosts[#hosts + 1] = host
+    problems[#problems + 1] = message
+  end
+  if #problems > 0 then
+    return nil, table.concat(problems, "; ")
+  end
+  return hosts
+end
+
+function types.authenticate(_, value)
+  local metatable = getmetatable(value)
+  if type(value) == "function"
+    or type(metatable) == "table" and metatable.__call then
+    return value
+  end
+  return nil, ("expected auth.basic { ... }, auth.bearer { ... }, "
+    .. "auth.insecure() or a function, got %s"):format(got(value))
+end
+
+--- The value of an option as the program uses it; or nil and what is wrong.
+function check.value(row, value)
+  return types[row.type](row, value)
+end
+
+return check

@@ -1,0 +1,80 @@
+-- What scripts use: servers, clients, and waiting.
+
+local auth = require "reverst.auth"
+local config = require "reverst.config"
+local core = require "reverst.core"
+
+---@class reverst
+---@field version string
+local reverst = { version = core.version }
+
+--- Waits, in a function that the server calls; others go on meanwhile.
+---@param seconds number
+function reverst.sleep(seconds)
+  return core.sleep(seconds)
+end
+
+--- Seconds of a clock that is never set.
+---@return number
+function reverst.now()
+  return core.now()
+end
+
+-- as reverst.core takes it: who accepts everyone needs no call
+local function as_options(group)
+  local group_options = {}
+  for key, value in pairs(group) do
+    group_options[key] = value
+  end
+  if auth.kind_of(group.authenticate) == "insecure" then
+    group_options.insecure = true
+    group_options.authenticate = nil
+  end
+  return group_options
+end
+
+--- Starts a server from settings as config.load gives them.
+---@param settings table
+---@return table|nil server with tunnel_address, http_address, stats, drain, close
+---@return string|nil message
+---@return string|nil code "REVERST_ERR_LISTEN"
+function reverst.start_server(settings)
+  local server, message, code = core.server(settings)
+  if not server then
+    return nil, message, code
+  end
+  for _, group in ipairs(settings.groups) do
+    local ok
+    ok, message, code = server:add_group(as_options(group))
+    if not ok then
+      server:close()
+      return nil, ("group %q: %s"):format(group.name, message), code
+    end
+  end
+  return server
+end
+
+--- Starts a server from the table that a config.lua returns.
+---@param given table
+---@return table|nil server
+---@return string|nil message
+---@return string|nil code
+function reverst.server(given)
+  local settings, problems = config.settings("reverst.server", given, {})
+  if not settings then
+    return nil, table.concat(problems, "\n"), "REVERST_ERR_INVALID"
+  end
+  return reverst.start_server(settings)
+end
+
+--- Starts a client that answers from a local service.
+---@param options table address, server_name, group, ca_path, insecure, username and password or
+--- token, origin, on_connected(), on_disconnected(event)
+---@return table|nil client with is_connected, close
+---@return string|nil message
+---@return string|nil code
+function reverst.client(options)
+  return core.client(options)
+end
+
+return reverst

@@ -1,0 +1,170 @@
+-- Every option there is.  Flags, environment variables, the validation of
+-- config.lua and --help come from these tables.
+--
+-- A row: key (its place in config.lua), flag and short (without dashes), type
+-- (see check.lua) with its choices or off (may be false), default, required,
+-- effect (when a change of it counts: "restart", or "live" for new requests),
+-- argument and help.  A flag's environment variable is REVERST_ and its name.
+
+local options = {}
+
+local levels = { "trace", "debug", "info", "warn", "error", "off" }
+
+local log = {
+  key = "log.level", flag = "log", short = "l", argument = "LEVEL",
+  type = "choice", choices = levels, default = "info", effect = "restart",
+  help = "what is logged: " .. table.concat(levels, ", "),
+}
+
+options.server = {
+  log,
+  {
+    key = "tunnel.address", flag = "tunnel-address", short = "a",
+    argument = "ADDR", type = "listen", default = "127.0.0.1:7171",
+    effect = "restart", help = "where tunnel clients connect (QUIC, UDP)",
+  },
+  {
+    key = "http.address", flag = "http-address", short = "s",
+    argument = "ADDR", type = "listen", default = "127.0.0.1:8181",
+    effect = "restart", help = "where visitors connect (HTTP, TCP)",
+  },
+  {
+    key = "tunnel.server_name", flag = "server-name", short = "n",
+    argument = "NAME", type = "name", required = true, effect = "restart",
+    help = "the name that tunnel clients know this server by",
+  },
+  {
+    key = "tunnel.private_key_path", flag = "private-key-path", short = "k",
+    argument = "FILE", type = "path", required = true, effect = "restart",
+    help = "PEM file with the private key",
+  },
+  {
+    key = "tunnel.certificate_path", flag = "certificate-path", short = "c",
+    argument = "FILE", type = "path", required = true, effect = "restart",
+    help = "PEM file with the certificate of that name, and its chain",
+  },
+  {
+    key = "tunnel.max_idle_timeout", flag = "max-idle-timeout",
+    argument = "DURATION", type = "duration", default = "1m",
+    effect = "restart", help = "a tunnel that is silent for so long is lost",
+  },
+  {
+    key = "tunnel.keep_alive_period", flag = "keep-alive-period",
+    argument = "DURATION", type = "duration", off = true, default = "30s",
+    effect = "restart", help = "how often a silent tunnel is probed, or off",
+  },
+  {
+    key = "drain_timeout", flag = "drain-timeout", argument = "DURATION",
+    type = "duration", off = true, default = "30s", effect = "restart",
+    help = "how long requests may go on after SIGTERM; off: no limit",
+  },
+}
+
+-- in config.lua only, below groups.NAME
+options.group = {
+  {
+    key = "hosts", type = "hosts", required = true, effect = "restart",
+    help = "names of hosts whose requests go to this group",
+  },
+  {
+    key = "authenticate", type = "authenticate", required = true,
+    effect = "restart", help = "who may join: auth.basic, auth.bearer, "
+      .. "auth.insecure or a function of a registration",
+  },
+  {
+    key = "balance", type = "choice", what = "policy",
+    choices = { "round_robin" }, default = "round_robin", effect = "restart",
+    help = "which tunnel gets a request",
+  },
+  {
+    key = "retries", type = "count", most = 100, default = 2,
+    effect = "restart", help = "tunnels that are tried after the first",
+  },
+  {
+    key = "response_timeout", type = "duration", off = true, default = false,
+    effect = "restart", help = "how long an answer may be in coming",
+  },
+  {
+    key = "queue_timeout", type = "duration", default = "30s",
+    effect = "restart", help = "how long a request may wait for a busy tunnel",
+  },
+}
+
+options.client = {
+  log,
+  {
+    key = "address", flag = "address", short = "a", argument = "ADDR",
+    type = "dial", default = "127.0.0.1:7171",
+    help = "the server's tunnel address",
+  },
+  {
+    key = "server_name", flag = "server-name", short = "n", argument = "NAME",
+    type = "name", help = "the name in its certificate; the address's host "
+      .. "otherwise",
+  },
+  {
+    key = "group", flag = "tunnel-group", short = "g", argument = "GROUP",
+    type = "group", help = "the group to join; the server's name otherwise",
+  },
+  {
+    key = "ca_path", flag = "cacert-path", short = "c", argument = "FILE",
+    type = "path", help = "PEM file with the roots to trust; the system's "
+      .. "otherwise",
+  },
+  {
+    key = "insecure", flag = "insecure", type = "switch", default = false,
+    help = "do not check the server's certificate",
+  },
+  {
+    key = "username", flag = "username", argument = "NAME", type = "text",
+    help = "with --password: the basic credentials of the group",
+  },
+  {
+    key = "password", flag = "password", argument = "PASSWORD", type = "text",
+    help = "better in the environment: other users see the arguments",
+  },
+  {
+    key = "token", flag = "token", argument = "TOKEN", type = "text",
+    help = "the bearer token of the group, instead of these two",
+  },
+}
+
+options.certificate = {
+  {
+    key = "certificate_path", flag = "certificate-path", short = "c",
+    argument = "FILE", type = "path", default = "server.crt",
+    help = "where the certificate is written",
+  },
+  {
+    key = "private_key_path", flag = "private-key-path", short = "k",
+    argument = "FILE", type = "path", default = "server.key",
+    help = "where the private key is written",
+  },
+}
+
+--- The variable that sets a row's option; nil when no flag does.
+function options.variable(row)
+  return row.flag and "REVERST_" .. row.flag:upper():gsub("-", "_") or nil
+end
+
+--- The value at a key such as "tunnel.address".
+function options.get(settings, key)
+  for part in key:gmatch "[^.]+" do
+    if type(settings) ~= "table" then
+      return nil
+    end
+    settings = settings[part]
+  end
+  return settings
+end
+
+function options.set(settings, key, value)
+  local parent, last = key:match "^(.*)%.([^.]+)$"
+  if parent then
+    settings[parent] = settings[parent] or {}
+    settings = settings[parent]
+  end
+  settings[last or key] = value
+end
+
+return options

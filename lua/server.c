@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+#include "lua/server.h"
+
+#include <stdlib.h>
+
+#include <lauxlib.h>
+#include <reverst/server.h>
+
+#include "lua/fields.h"
+#include "lua/handle.h"
+#include "lua/registration.h"
+
+static const char type_name[] = "reverst.server";
+
+struct server {
+  struct rv_lua_object object;
+  reverst_server *server;
+  SLIST_HEAD(, rv_lua_group) groups;
+  bool draining, closing;
+};
+
+static void on_closed(void *user_data) {
+  struct server *server = user_data;
+  struct rv_lua_group *group;
+
+  while ((group = SLIST_FIRST(&server->groups))) {
+    SLIST_REMOVE_HEAD(&server->groups, link);
+    luaL_unref(server->object.lua->L, LUA_REGISTRYINDEX, group->authenticate);
+    free(group);
+  }
+  rv_lua_object_unlink(&server->object);
+  free(server);
+}
+
+static void stop(struct rv_lua_object *object, bool drain) {
+  struct server *server = (struct server *)object;
+  struct rv_lua_group *group;
+
+  if (server->closing || (drain && server->draining))
+    return;
+  for (group = SLIST_FIRST(&server->groups); group;
+       group = SLIST_NEXT(group, link))
+    rv_lua_group_stop(group);
+  if (drain) {
+    server->draining = true;
+    reverst_server_drain(server->server, on_closed, server);
+  } else {
+    server->closing = true;
+    reverst_server_close(server->server, on_closed, server);
+  }
+}
+
+/* nil and "closed" are on the stack when it gives NULL */
+static struct server *check_server(lua_State *L) {
+  struct rv_lua_object *object = rv_lua_handle_get(L, type_name);
+
+  if (!object) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "closed");
+  }
+  return (struct server *)object;
+}
+
+/* The hosts of the group at index 2, ended by NULL; in a userdata that is left
+   on the stack, as are the texts. */
+static const char *const *push_hosts(lua_State *L) {
+  const char **hosts;
+  lua_Integer count, i;
+
+  if (lua_getfield(L, 2, "hosts") != LUA_TTABLE)
+    luaL_error(L, "hosts: expected a list, got %s", luaL_typename(L, -1));
+  count = luaL_len(L, -1);
+  hosts = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof(*hosts), 0);
+  for (i = 0; i < count; ++i) {
+    if (lua_rawgeti(L, -2, i + 1) != LUA_TSTRING)
+      luaL_error(L, "hosts: expected texts, got %s", luaL_typename(L, -1));
+    /* the list goes on holding it */
+    hosts[i] = lua_tostring(L, -1);
+    lua_pop(L, 1);
+  }
+  hosts[count] = NULL;
+  return hosts;
+}
+
+/* absent: the default; none at all has a value of its own */
+static unsigned retries_field(lua_State *L) {
+  uint64_t retries = rv_lua_count_field(L, 2, "retries");
+  bool is_given = lua_getfield(L, 2, "retries") != LUA_TNIL;
+
+  lua_pop(L, 1);
+  if (is_given && retries == 0)
+    return REVERST_NONE;
+  return retries < REVERST_NONE ? (unsigned)retries : REVERST_NONE - 1;
+}
+
+static int add_group(lua_State *L) {
+  struct server *server = check_server(L);
+  struct rv_lua_group *group;
+  reverst_group_options options = { 0 };
+  int r;
+
+  if (!server)
+    return 2;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  options.name = rv_lua_text_field(L, 2, "name");
+  options.hosts = push_hosts(L);
+  options.insecure = rv_lua_flag_field(L, 2, "insecure");
+  options.retries = retries_field(L);
+  options.response_timeout = rv_lua_duration_field(L, 2, "response_timeout");
+  options.queue_timeout = rv_lua_duration_field(L, 2, "queue_timeout");
+  group = calloc(1, sizeof(*group));
+  if (!group)
+    return rv_lua_push_error(L, REVERST_ERR_NO_MEMORY);
+  group->lua = server->object.lua;
+  group->authenticate = LUA_NOREF;
+  LIST_INIT(&group->registrations);
+  /* in the list before what may raise: then it is freed with the server */
+  SLIST_INSERT_HEAD(&server->groups, group, link);
+  group->authenticate = rv_lua_function_field(L, 2, "authenticate");
+  options.authenticate =
+      group->authenticate == LUA_NOREF ? NULL : rv_lua_authenticate;
+  options.user_data = group;
+  r = reverst_server_add_group(server->server, &options);
+  if (r < 0)
+    return rv_lua_push_error(L, r);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int tunnel_address(lua_State *L) {
+  struct server *server = check_server(L);
+
+  if (!server)
+    return 2;
+  lua_pushstring(L, reverst_server_tunnel_address(server->server));
+  return 1;
+}
+
+static int http_address(lua_State *L) {
+  struct server *server = check_server(L);
+
+  if (!server)
+    return 2;
+  lua_pushstring(L, reverst_server_http_address(server->server));
+  return 1;
+}
+
+static void set_count(lua_State *L, const char *key, uint64_t count) {
+  lua_pushinteger(L, (lua_Integer)count);
+  lua_setfield(L, -2, key);
+}
+
+static int stats(lua_State *L) {
+  struct server *server = check_server(L);
+  reverst_server_stats stats;
+
+  if (!server)
+    return 2;
+  reverst_server_get_stats(server->server, &stats);
+  lua_newtable(L);
+  set_count(L, "tunnels", stats.tunnels);
+  set_count(L, "pending_registrations", stats.pending_registrations);
+  set_count(L, "connections", stats.connections);
+  set_count(L, "exchanges", stats.exchanges);
+  set_count(L, "registrations_accepted", stats.registrations_accepted);
+  set_count(L, "registrations_refused", stats.registrations_refused);
+  set_count(L, "requests", stats.requests);
+  set_count(L, "failures", stats.failures);
+  set_count(L, "retries", stats.retries);
+  set_count(L, "buffered_bytes", stats.buffered_bytes);
+  set_count(L, "live_objects", stats.live_objects);
+  return 1;
+}
+
+static int drain(lua_State *L) {
+  struct server *server = check_server(L);
+
+  if (!server)
+    return 2;
+  stop(&server->object, true);
+  return 0;
+}
+
+static int close_server(lua_State *L) {
+  struct server *server = check_server(L);
+
+  if (!server)
+    return 2;
+  stop(&server->object, false);
+  return 0;
+}
+
+static const luaL_Reg methods[] = {
+  { "add_group", add_group },
+  { "tunnel_address", tunnel_address },
+  { "http_address", http_address },
+  { "stats", stats },
+  { "drain", drain },
+  { "close", close_server },
+  { NULL, NULL },
+};
+
+static void read_options(
+    lua_State *L, struct rv_lua *lua, reverst_server_options *options) {
+  int tunnel, http;
+
+  lua_getfield(L, 1, "tunnel");
+  tunnel = lua_gettop(L);
+  luaL_argcheck(L, lua_istable(L, tunnel), 1, "tunnel is not a table");
+  lua_getfield(L, 1, "http");
+  http = lua_gettop(L);
+  luaL_argcheck(L, lua_istable(L, http), 1, "http is not a table");
+  *options = (reverst_server_options){
+    .tunnel = {
+      .address = rv_lua_text_field(L, tunnel, "address"),
+      .server_name = rv_lua_text_field(L, tunnel, "server_name"),
+      .certificate_path = rv_lua_text_field(L, tunnel, "certificate_path"),
+      .private_key_path = rv_lua_text_field(L, tunnel, "private_key_path"),
+      .max_idle_timeout = rv_lua_duration_field(L, tunnel, "max_idle_timeout"),
+      .keep_alive_period =
+          rv_lua_duration_field(L, tunnel, "keep_alive_period"),
+    },
+    .http = { .address = rv_lua_text_field(L, http, "address") },
+    .drain_timeout = rv_lua_duration_field(L, 1, "drain_timeout"),
+    .log_level = lua->log_level,
+    .log = lua->options.log,
+    .log_user_data = lua->options.log_user_data,
+  };
+}
+
+int rv_lua_server_new(lua_State *L) {
+  struct rv_lua *lua = rv_lua_of(L);
+  struct rv_lua_object **handle;
+  reverst_server_options options;
+  struct server *server;
+  int r;
+
+  luaL_checktype(L, 1, LUA_TTABLE);
+  read_options(L, lua, &options);
+  handle = rv_lua_handle_push(L, type_name, methods);
+  server = calloc(1, sizeof(*server));
+  if (!server)
+    return rv_lua_push_error(L, REVERST_ERR_NO_MEMORY);
+  server->object.stop = stop;
+  SLIST_INIT(&server->groups);
+  r = reverst_server_new(&server->server, lua->options.base, &options);
+  if (r < 0) {
+    free(server);
+    return rv_lua_push_error(L, r);
+  }
+  rv_lua_object_link(lua, &server->object, handle);
+  return 1;
+}

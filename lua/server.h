@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Servers, as scripts make them. */
+#ifndef REVERST_LUA_SERVER_H
+#define REVERST_LUA_SERVER_H
+
+#include <lua.h>
+
+/* Lua: server(options): a handle; or nil, why, and the error's name.  Durations
+   are in nanoseconds, false is off.  Methods: add_group(options) (true, or nil,
+   why and name), tunnel_address(), http_address(), stats(), drain(), close();
+   of a server that is gone they return nil and "closed". */
+int rv_lua_server_new(lua_State *L);
+
+#endif

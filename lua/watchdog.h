@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* Keeps Lua code from holding up the loop: makes tasks yield, and ends what
+   runs too long.  Counts CPU time, so that a busy machine ends nothing. */
+#ifndef REVERST_LUA_WATCHDOG_H
+#define REVERST_LUA_WATCHDOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <lua.h>
+
+struct rv_lua;
+struct rv_lua_task;
+
+/* One stay in Lua, from a door to its return; they nest. */
+struct rv_lua_span {
+  struct rv_lua_span *outer;
+  struct rv_lua_task *task;        /* NULL: a protected call */
+  uint64_t started, slice, budget; /* ns of CPU time */
+  bool expired;
+  char place[LUA_IDSIZE + 16]; /* where it was then: "config.lua:12" */
+};
+
+/* The place goes before it. */
+#define RV_LUA_EXPIRED "it ran too long without an end (an endless loop?)"
+
+/* Hooks into the main thread, before anything is loaded: threads made later
+   inherit it. */
+void rv_lua_watchdog_install(lua_State *L);
+
+/* The span is the caller's, valid until it leaves.  After `slice` the task is
+   made to yield where it can be (then task->preempted), after `budget` an
+   error is raised, again and again until it has left every pcall: Lua's own
+   error for want of memory, the only one that calls no message handler (which
+   would run without hooks).  Who leaves an expired span says what it was.
+   Hooks are off, too, while Lua runs __gc: that cannot be interrupted. */
+void rv_lua_watchdog_enter(struct rv_lua *lua, struct rv_lua_span *span,
+    struct rv_lua_task *task, uint64_t budget);
+
+/* ns that were spent in the span. */
+uint64_t rv_lua_watchdog_leave(struct rv_lua *lua, struct rv_lua_span *span);
+
+/* Raises unless the caller may yield: it runs in a task, not in a coroutine
+   within it, nor below a C function that cannot be left. */
+struct rv_lua_task *rv_lua_check_may_wait(lua_State *L, const char *what);
+
+#endif
