@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks of a Lua engine, in a state and on a loop of their own.
+   run(options, code...): each is a task that gets its number; until all have
+   ended.  Gives a list, in the order of their ends, of { number, ok, text }:
+   the first result, or the error.  run_and_stop: as soon as all have begun,
+   what waits is ended. */
+#include <stdio.h>
+#include <string.h>
+
+#include <event2/event.h>
+#include <lauxlib.h>
+
+#include "lua/engine.h"
+#include "lua/fields.h"
+#include "lua/task.h"
+
+enum { MAX_SCRIPTS = 8, TEXT_SIZE = 4096 };
+
+struct script {
+  struct rv_lua_task task; /* first: the two are converted */
+  struct run *run;
+  const char *code;
+  int number, function;
+  bool ok;
+  char text[TEXT_SIZE];
+};
+
+struct run {
+  struct event_base *base;
+  struct rv_lua *lua;
+  struct script scripts[MAX_SCRIPTS];
+  struct script *ended[MAX_SCRIPTS];
+  int count, ended_count;
+};
+
+static int load_code(lua_State *L) {
+  struct script *script = lua_touserdata(L, 1);
+
+  if (luaL_loadstring(L, script->code) != LUA_OK)
+    return lua_error(L);
+  script->function = luaL_ref(L, LUA_REGISTRYINDEX);
+  return 0;
+}
+
+static int push_number(struct rv_lua_task *task, lua_State *L) {
+  lua_pushinteger(L, ((struct script *)task)->number);
+  return 1;
+}
+
+static void on_returned(struct rv_lua_task *task, lua_State *L) {
+  struct script *script = (struct script *)task;
+
+  snprintf(
+      script->text, sizeof(script->text), "%s", luaL_tolstring(L, -2, NULL));
+}
+
+static void on_ended(struct rv_lua_task *task, const char *error) {
+  struct script *script = (struct script *)task;
+
+  script->ok = !error;
+  if (error)
+    snprintf(script->text, sizeof(script->text), "%s", error);
+  script->run->ended[script->run->ended_count++] = script;
+}
+
+static const struct rv_lua_task_type script_type = {
+  .push_arguments = push_number,
+  .on_returned = on_returned,
+  .on_ended = on_ended,
+};
+
+static int start_all(struct run *run, char *error, size_t error_size) {
+  int i, r;
+
+  for (i = 0; i < run->count; ++i) {
+    r = rv_lua_protect(
+        run->lua, load_code, &run->scripts[i], error, error_size);
+    if (r < 0)
+      return r;
+  }
+  for (i = 0; i < run->count; ++i)
+    rv_lua_task_start(&run->scripts[i].task, run->lua, &script_type,
+        run->scripts[i].function);
+  return 0;
+}
+
+static void push_ended(lua_State *L, const struct run *run) {
+  const struct script *script;
+  int i;
+
+  lua_createtable(L, run->ended_count, 0);
+  for (i = 0; i < run->ended_count; ++i) {
+    script = run->ended[i];
+    lua_createtable(L, 0, 3);
+    lua_pushinteger(L, script->number);
+    lua_setfield(L, -2, "number");
+    lua_pushboolean(L, script->ok);
+    lua_setfield(L, -2, "ok");
+    lua_pushstring(L, script->text);
+    lua_setfield(L, -2, "text");
+    lua_rawseti(L, -2, i + 1);
+  }
+}
+
+static void read_arguments(
+    lua_State *L, struct run *run, struct rv_lua_options *options) {
+  int i;
+
+  luaL_checktype(L, 1, LUA_TTABLE);
+  options->memory_limit = (size_t)rv_lua_count_field(L, 1, "memory_limit");
+  options->task_budget = rv_lua_count_field(L, 1, "task_budget");
+  options->task_timeout = rv_lua_count_field(L, 1, "task_timeout");
+  luaL_argcheck(L, run->count <= MAX_SCRIPTS, 2, "too many scripts");
+  for (i = 0; i < run->count; ++i) {
+    run->scripts[i].run = run;
+    run->scripts[i].code = luaL_checkstring(L, i + 2);
+    run->scripts[i].number = i + 1;
+  }
+}
+
+/* `stop`: what still waits when all have begun is ended. */
+static int run_scripts(lua_State *L, bool stop) {
+  int count = lua_gettop(L) - 1, r;
+  struct run *run = lua_newuserdatauv(L, sizeof(*run), 0);
+  struct rv_lua_options options = { 0 };
+  char error[TEXT_SIZE] = "";
+
+  memset(run, 0, sizeof(*run));
+  run->count = count;
+  read_arguments(L, run, &options);
+  run->base = event_base_new();
+  options.base = run->base;
+  r = rv_lua_new(&run->lua, &options);
+  if (r == 0)
+    r = start_all(run, error, sizeof(error));
+  if (r == 0 && stop)
+    rv_lua_stop(run->lua, false);
+  else if (r == 0)
+    event_base_dispatch(run->base);
+  rv_lua_free(run->lua);
+  event_base_free(run->base);
+  if (r < 0)
+    return luaL_error(L, "cannot run: %s", error);
+  push_ended(L, run);
+  return 1;
+}
+
+static int run_to_end(lua_State *L) {
+  return run_scripts(L, false);
+}
+
+static int run_and_stop(lua_State *L) {
+  return run_scripts(L, true);
+}
+
+static const luaL_Reg functions[] = {
+  { "run", run_to_end },
+  { "run_and_stop", run_and_stop },
+  { NULL, NULL },
+};
+
+int luaopen_spec_script(lua_State *L);
+
+int luaopen_spec_script(lua_State *L) {
+  luaL_newlib(L, functions);
+  return 1;
+}

@@ -1,0 +1,281 @@
+-- Lua code that the server calls: it may wait, and can hold nothing up.
+
+local script = require "spec.script"
+
+local millisecond, second = 1000000, 1000000000
+
+local function run(code, options)
+  local ended = script.run(options or {}, code)
+  assert.equal(1, #ended)
+  return ended[1]
+end
+
+local function fails(code, pattern, options)
+  local result = run(code, options)
+  assert.is_false(result.ok)
+  assert.matches(pattern, result.text)
+  return result.text
+end
+
+describe("a task", function()
+  it("gets its arguments and gives its first result", function()
+    assert.same({ number = 1, ok = true, text = "2" },
+      run "local number = ...; return number + 1, 'more', 'and more'")
+  end)
+
+  it("may return nothing", function()
+    assert.same({ number = 1, ok = true, text = "nil" }, run "return")
+  end)
+
+  it("waits without holding up another", function()
+    local ended = script.run({},
+      "require 'reverst'.sleep(0.05); return 'slow'",
+      "require 'reverst'.sleep(0.01); return 'quick'",
+      "return 'at once'")
+    assert.same({ "at once", "quick", "slow" },
+      { ended[1].text, ended[2].text, ended[3].text })
+  end)
+
+  it("waits within pcall and keeps what it holds", function()
+    local result = run [[
+      local reverst = require "reverst"
+      local before = reverst.now()
+      local ok, value = pcall(function()
+        reverst.sleep(0.02)
+        return "kept"
+      end)
+      return tostring(ok) .. value .. tostring(reverst.now() - before >= 0.015)
+    ]]
+    assert.equal("truekepttrue", result.text)
+  end)
+
+  it("cannot wait in a coroutine of its own", function()
+    fails("coroutine.wrap(function() require 'reverst'.sleep(0) end)()",
+      "cannot do so here")
+  end)
+
+  it("cannot wait in a sort comparator", function()
+    fails([[table.sort({ 1, 2, 3 }, function()
+      require 'reverst'.sleep(0)
+    end)]], "cannot do so here")
+  end)
+
+  it("cannot yield by itself", function()
+    fails("coroutine.yield()", "coroutine.yield outside a coroutine")
+  end)
+
+  it("may use coroutines of its own", function()
+    local result = run [[
+      local sum = 0
+      for n in coroutine.wrap(function()
+        for i = 1, 10 do coroutine.yield(i) end
+      end) do
+        sum = sum + n
+      end
+      return sum
+    ]]
+    assert.equal("55", result.text)
+  end)
+
+  it("fails when it waits for too long", function()
+    fails("require 'reverst'.sleep(1000)", "it took too long",
+      { task_timeout = 30 * millisecond })
+  end)
+end)
+
+describe("an error in a task", function()
+  it("names the line and the way there", function()
+    local text = fails("local function inner() error 'boom' end\ninner()",
+      "boom")
+    assert.matches('%[string "local function inner%(%)', text)
+    assert.matches("stack traceback:", text)
+  end)
+
+  it("may be nil", function()
+    fails("error(nil)", "the error object is a nil value")
+  end)
+
+  it("may be a table", function()
+    fails("error {}", "the error object is a table value")
+  end)
+
+  it("may be a table with __tostring", function()
+    fails("error(setmetatable({}, { __tostring = function() return 'mine' end }))",
+      "^mine")
+  end)
+
+  it("may be a table whose __tostring fails", function()
+    fails("error(setmetatable({}, { __tostring = function() error 'no' end }))",
+      "no")
+  end)
+
+  it("may come after it waited", function()
+    fails("require 'reverst'.sleep(0.001) error 'late'", "late")
+  end)
+
+  it("may be a C stack overflow", function()
+    fails("local function f() return f() + 1 end f()", "stack overflow")
+  end)
+end)
+
+describe("a task that computes", function()
+  it("lets others go on meanwhile", function()
+    local ended = script.run({ task_budget = 20 * second }, [[
+      local before, clock = os.clock(), os.clock
+      while clock() - before < 0.3 do end
+      return "busy"
+    ]], "return 'short'")
+    assert.same({ "short", "busy" }, { ended[1].text, ended[2].text })
+  end)
+
+  it("lets others go on from within pcall", function()
+    local ended = script.run({ task_budget = 20 * second }, [[
+      local before, clock = os.clock(), os.clock
+      return pcall(function()
+        while clock() - before < 0.3 do end
+      end)
+    ]], "return 'short'")
+    assert.same({ "short", "true" }, { ended[1].text, ended[2].text })
+  end)
+
+  it("is counted over all of its turns", function()
+    fails([[
+      local sleep = require "reverst".sleep
+      while true do
+        local before = os.clock()
+        while os.clock() - before < 0.01 do end
+        sleep(0)
+      end
+    ]], "ran too long", { task_budget = 100 * millisecond })
+  end)
+end)
+
+describe("an endless loop", function()
+  local budget = { task_budget = 100 * millisecond }
+  local loops = {
+    ["in a task"] = "while true do end",
+    ["of an empty body on one line"] = "::again:: goto again",
+    ["in pcall"] = "pcall(function() while true do end end) return 'escaped'",
+    ["around pcall"] = "while true do pcall(error) end",
+    ["of pcalls that loop"] =
+      "while true do pcall(function() while true do end end) end",
+    ["of pcalls in pcalls"] = [[
+      local function loop() while true do pcall(loop) end end
+      while true do pcall(loop) end
+    ]],
+    ["in a message handler"] =
+      "xpcall(error, function() while true do end end) return 'escaped'",
+    ["in a coroutine"] =
+      "coroutine.wrap(function() while true do end end)() return 'escaped'",
+    ["of coroutines"] = [[
+      while true do
+        local c = coroutine.create(function() while true do end end)
+        coroutine.resume(c)
+      end
+    ]],
+    ["in a comparator"] =
+      "table.sort({ 3, 2, 1 }, function() while true do end end)",
+    ["in a metamethod"] = [[
+      local t = setmetatable({}, { __index = function() while true do end end })
+      return t.x
+    ]],
+    ["in __close"] = [[
+      local t <close> = setmetatable({}, { __close = function()
+        while true do end
+      end })
+    ]],
+  }
+  for name, code in pairs(loops) do
+    it(name .. " is ended", function()
+      assert.is_false(run(code, budget).ok)
+    end)
+  end
+
+  it("leaves a task that runs beside it alone", function()
+    local ended = script.run(budget, "while true do pcall(error) end",
+      "require 'reverst'.sleep(0.2) local n = 0 for i = 1, 1e5 do n = n + 1 end "
+      .. "return n")
+    assert.same({ false, true }, { ended[1].ok, ended[2].ok })
+    assert.equal("100000", ended[2].text)
+  end)
+
+  it("in a coroutine that is kept does not slow what uses it later", function()
+    local ended = script.run(budget, [[
+      kept = coroutine.wrap(function()
+        pcall(function() while true do end end)
+        while true do coroutine.yield "alive" end
+      end)
+      kept()
+    ]], "require 'reverst'.sleep(0.3) return 'fine'")
+    assert.is_false(ended[1].ok)
+    assert.equal("fine", ended[2].text)
+  end)
+end)
+
+describe("memory", function()
+  local limit = { memory_limit = 8 * 1024 * 1024 }
+
+  it("is limited: a table that grows is an error", function()
+    fails("local t = {} for i = 1, 1e9 do t[i] = 'x' .. i end",
+      "not enough memory", limit)
+  end)
+
+  it("is limited: a huge text is an error", function()
+    fails("return ('x'):rep(1e9)", "not enough memory", limit)
+  end)
+
+  it("may be caught, and is there again", function()
+    local result = run([[
+      local ok, message = pcall(function()
+        local t = {} for i = 1, 1e9 do t[i] = 'x' .. i end
+      end)
+      assert(not ok and message == "not enough memory")
+      local t = {}
+      for i = 1, 10000 do t[i] = "y" .. i end
+      return #t
+    ]], limit)
+    assert.equal("10000", result.text)
+  end)
+
+  it("of one task is not missing in the next", function()
+    local ended = script.run(limit,
+      "local t = {} for i = 1, 1e9 do t[i] = 'x' .. i end",
+      "require 'reverst'.sleep(0.5) return #('y'):rep(1e6)")
+    assert.same({ false, true, "1000000" },
+      { ended[1].ok, ended[2].ok, ended[2].text })
+  end)
+
+  it("is collected when garbage is all there is", function()
+    local result = run(
+      "for i = 1, 200 do local t = ('x'):rep(1e6) .. i end return 'done'",
+      limit)
+    assert.equal("done", result.text)
+  end)
+end)
+
+describe("a task that is ended while it waits", function()
+  it("closes its variables", function()
+    local ended = script.run_and_stop({}, [[
+      closed = "nothing"
+      local guard <close> = setmetatable({}, { __close = function()
+        closed = "the guard"
+      end })
+      require "reverst".sleep(10)
+    ]], [[
+      local guard <close> = setmetatable({}, { __close = function()
+        while true do end
+      end })
+      require "reverst".sleep(10)
+    ]], [[
+      local guard <close> = setmetatable({}, { __close = function()
+        require "reverst".sleep(10)
+      end })
+      require "reverst".sleep(10)
+    ]])
+    assert.equal(3, #ended)
+    for _, result in ipairs(ended) do
+      assert.is_false(result.ok)
+      assert.equal("it was cancelled", result.text)
+    end
+  end)
+end)
