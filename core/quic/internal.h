@@ -148,7 +148,8 @@ int rv_quic_connection_read(
 
 /* output.c */
 void rv_quic_connection_on_write(struct rv_job *job);
-/* REVERST_ERR_AGAIN: it is kept; the endpoint must wait. */
+/* REVERST_ERR_AGAIN: the sink is full. The first datagram that it did not take
+   is kept and goes later; further ones are dropped until then. */
 int rv_quic_endpoint_send(
     struct rv_quic_endpoint *endpoint, const struct rv_datagram *datagram);
 static inline bool rv_quic_endpoint_blocked(

@@ -30,8 +30,11 @@ int rv_quic_endpoint_send(
     struct rv_quic_endpoint *endpoint, const struct rv_datagram *datagram) {
   size_t size =
       datagram->segment_size ? datagram->segment_size : datagram->length;
-  int r = endpoint->sink->send(endpoint->sink, datagram);
+  int r;
 
+  if (rv_quic_endpoint_blocked(endpoint))
+    return REVERST_ERR_AGAIN;
+  r = endpoint->sink->send(endpoint->sink, datagram);
   ++endpoint->stats.send_batches;
   endpoint->stats.datagrams_sent += (datagram->length + size - 1) / size;
   if (r == 0)

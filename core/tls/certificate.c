@@ -44,7 +44,7 @@ static size_t encode_head(uint8_t *out, uint8_t tag, size_t length) {
 /* A SubjectAltName of one name (RFC 5280 section 4.2.1.6). */
 static size_t encode_alternative_name(const char *name, uint8_t *out) {
   uint8_t address[16], element[MAX_NAME + 4];
-  size_t length, i;
+  size_t name_length = strlen(name), length, i;
 
   if (inet_pton(AF_INET, name, address) == 1) {
     length = encode_head(element, TAG_IP_ADDRESS, 4);
@@ -55,9 +55,9 @@ static size_t encode_alternative_name(const char *name, uint8_t *out) {
     memcpy(element + length, address, 16);
     length += 16;
   } else {
-    length = encode_head(element, TAG_DNS_NAME, strlen(name));
-    memcpy(element + length, name, strlen(name));
-    length += strlen(name);
+    length = encode_head(element, TAG_DNS_NAME, name_length);
+    for (i = 0; i < name_length; ++i)
+      element[length++] = (uint8_t)name[i];
   }
   i = encode_head(out, TAG_SEQUENCE, length);
   memcpy(out + i, element, length);

@@ -55,13 +55,15 @@ static struct quic_flow *get_flow(struct quic_peer *peer, int64_t id) {
 }
 
 static uint8_t *append(struct quic_flow *flow, size_t length) {
-  struct quic_chunk *chunk = malloc(sizeof(*chunk) + length), **end;
+  struct quic_chunk *chunk = malloc(sizeof(*chunk) + length);
 
   assert(chunk);
   *chunk = (struct quic_chunk){ .length = length };
-  for (end = &flow->oldest; *end; end = &(*end)->next)
-    continue;
-  *end = chunk;
+  if (flow->oldest)
+    flow->newest->next = chunk;
+  else
+    flow->oldest = chunk;
+  flow->newest = chunk;
   if (!flow->sending) {
     flow->sending = chunk;
     flow->sending_offset = 0;

@@ -11,7 +11,8 @@ struct quic_chunk;
 struct quic_flow {
   struct quic_flow *next;
   int64_t id;
-  struct quic_chunk *oldest, *sending; /* unacknowledged; not all sent */
+  struct quic_chunk *oldest, *newest; /* unacknowledged */
+  struct quic_chunk *sending;         /* the first that is not all sent */
   size_t oldest_acknowledged, sending_offset;
   uint64_t sent, acknowledged, received;
   bool echo, fin_wanted, fin_sent, fin_received, blocked, intact;
