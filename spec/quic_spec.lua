@@ -218,6 +218,11 @@ describe("a QUIC connection on a bad network", function()
     survives({ delay = 10 * ms, jitter = 10 * ms, loss = 100 }, 1, rounds)
   end)
 
+  it("changes bytes", function()
+    survives({ delay = 10 * ms, jitter = 5 * ms, corruption = 100 },
+      1, rounds)
+  end)
+
   it("loses a third", function()
     survives({ delay = 10 * ms, jitter = 20 * ms, loss = 300,
       duplication = 50 }, 1, rounds)
@@ -260,6 +265,13 @@ describe("time on a QUIC connection", function()
       server = { keep_alive_period = never } }
     s:until_handshake()
     assert.equal("idle", s:until_closed(s.peer, 100 * second).kind)
+  end)
+
+  it("keeps one whose idle timeout is shorter than the period", function()
+    s = scene.new { server = { max_idle_timeout = 10 * second } }
+    s:until_handshake()
+    s.world:run(300 * second)
+    assert.is_true(s:echo(s.peer, 1000))
   end)
 
   it("limits a handshake", function()
@@ -378,6 +390,29 @@ describe("a QUIC handshake", function()
     assert.equal(0x178, closed.code)
     assert.is_true(closed.by_peer)
     assert.equal(0x178, s:until_closed(s:other()).code)
+  end)
+
+  it("goes on when the second half of a hello comes first", function()
+    local retries = 0
+    for seed = 1, 40 do
+      s = scene.new { seed = seed, link = { jitter = 5 * ms } }
+      assert.is_true(s:until_handshake())
+      retries = retries + s.world:stats(s.server).retries
+      s:free()
+    end
+    assert.is_true(retries > 5)
+  end)
+
+  it("uses a new certificate from the next one on", function()
+    s = scene.new()
+    s:until_handshake()
+    local files = scene.certificate "renewed.example"
+    assert.is_true(s.world:renew(s.server, files))
+    local peer = s.world:connect(s.client, s.server,
+      { ca = files.certificate, name = "renewed.example" })
+    s.world:run(second)
+    assert.is_true(s.world:peer(peer).handshake)
+    assert.is_true(s:echo(s.peer, 1000))
   end)
 
   it("takes any certificate when told so", function()

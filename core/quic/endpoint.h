@@ -67,7 +67,7 @@ int rv_quic_endpoint_connect(struct rv_quic_endpoint *endpoint,
 /* Counters since the start. */
 struct rv_quic_stats {
   uint64_t datagrams_received, datagrams_sent, send_batches, dropped, refused,
-      version_negotiations, stateless_resets;
+      retries, version_negotiations, stateless_resets;
 };
 const struct rv_quic_stats *rv_quic_endpoint_stats(
     const struct rv_quic_endpoint *endpoint);

@@ -2,6 +2,7 @@
 /* Datagrams in: whose they are, and what they do to a connection. */
 #include "quic/internal.h"
 
+#include "base/log.h"
 #include <reverst/error.h>
 #include <stdlib.h>
 
@@ -133,6 +134,8 @@ static void accept_connection(struct rv_quic_endpoint *endpoint,
     return;
   r = rv_quic_connection_new_server(&connection, endpoint, &incoming);
   if (r < 0) {
+    rv_log(endpoint->engine, REVERST_LOG_DEBUG, "quic_connection_refused",
+        rv_log_text("error", reverst_strerror(r)));
     rv_quic_send_refusal(endpoint, datagram, header, NGTCP2_CONNECTION_REFUSED);
     return;
   }

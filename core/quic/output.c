@@ -314,5 +314,6 @@ void rv_quic_connection_on_write(struct rv_job *job) {
     rv_quic_connection_fail(connection, r);
     return;
   }
-  rv_timer_set(&endpoint->engine->timers, &connection->timer, deadline);
+  if (rv_timer_set(&endpoint->engine->timers, &connection->timer, deadline) < 0)
+    rv_quic_connection_fail(connection, NGTCP2_ERR_NOMEM);
 }

@@ -72,7 +72,8 @@ void rv_quic_send_retry(struct rv_quic_endpoint *endpoint,
     return;
   n = ngtcp2_crypto_write_retry(packet, sizeof(packet), header->version,
       &header->scid, &id, &header->dcid, token, (size_t)n);
-  reply(endpoint, datagram, packet, n);
+  if (reply(endpoint, datagram, packet, n))
+    ++endpoint->stats.retries;
 }
 
 int rv_quic_check_retry_token(const struct rv_quic_endpoint *endpoint,

@@ -190,6 +190,23 @@ static int world_server(lua_State *L) {
   return 1;
 }
 
+/* world:renew(server, {certificate=, key=}): for connections to come */
+static int world_renew(lua_State *L) {
+  struct endpoint *endpoint = quic_world_check_endpoint(L, 2);
+  struct rv_tls_context *tls;
+  int r = rv_tls_server_context_new(&tls, simnet_host_engine(endpoint->host),
+      &(struct rv_tls_server_options){
+          .certificate_path = get_string(L, 3, "certificate"),
+          .private_key_path = get_string(L, 3, "key"),
+      });
+
+  if (r == 0) {
+    rv_quic_endpoint_set_server_tls(endpoint->endpoint, tls);
+    rv_tls_context_unref(tls);
+  }
+  return quic_world_push_result(L, r);
+}
+
 /* world:client{alpn=, no_alpn=} */
 static int world_client(lua_State *L) {
   struct world *world = quic_world_check(L);
@@ -316,6 +333,7 @@ static int world_stats(lua_State *L) {
   FIELD(send_batches);
   FIELD(dropped);
   FIELD(refused);
+  FIELD(retries);
   FIELD(version_negotiations);
   FIELD(stateless_resets);
 #undef FIELD
@@ -330,6 +348,7 @@ static int world_link(lua_State *L) {
     .jitter = (uint64_t)get_integer(L, 2, "jitter"),
     .loss = (unsigned)get_integer(L, 2, "loss"),
     .duplication = (unsigned)get_integer(L, 2, "duplication"),
+    .corruption = (unsigned)get_integer(L, 2, "corruption"),
     .blackhole = get_boolean(L, 2, "blackhole"),
   };
   return 0;
@@ -384,8 +403,10 @@ static int world_free(lua_State *L) {
   struct world *world = luaL_checkudata(L, 1, "spec.quic.world");
   uint64_t live = 0;
 
-  if (!world->net)
-    return 0;
+  if (!world->net) {
+    lua_pushinteger(L, 0);
+    return 1;
+  }
   for (size_t i = 0; i < world->endpoint_count; ++i)
     close_endpoint(&world->endpoints[i]);
   simnet_run(world->net, RV_MILLISECOND);
@@ -407,6 +428,7 @@ static const luaL_Reg world_methods[] = {
   { "server", world_server },
   { "client", world_client },
   { "connect", world_connect },
+  { "renew", world_renew },
   { "close_endpoint", world_close_endpoint },
   { "peers", world_peers },
   { "socket", world_socket },

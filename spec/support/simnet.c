@@ -130,6 +130,9 @@ static void enqueue(struct simnet *net, const struct rv_address *from,
     .length = length,
   };
   memcpy(event->data, data, length);
+  if (chance(net, net->link.corruption))
+    event->data[simnet_random(net) % length] ^=
+        (uint8_t)(1 + simnet_random(net) % 255);
   push(net, event);
 }
 

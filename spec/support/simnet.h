@@ -15,7 +15,7 @@ struct simnet_socket;
 /* Of every datagram; may be changed at any time. Chances are per thousand. */
 struct simnet_link {
   uint64_t delay, jitter; /* nanoseconds; jitter reorders */
-  unsigned loss, duplication;
+  unsigned loss, duplication, corruption;
   bool blackhole;
 };
 
