@@ -126,6 +126,35 @@ describe("a resolver", function()
     assert.same({ "127.0.0.2:80" }, resolve "moved.example")
   end)
 
+  it("keeps no more than 1 024 answers, the newest", function()
+    local lines = {}
+    for i = 1, 1030 do
+      lines[i] = string.format("127.0.%d.%d host%d.example", i // 250,
+        i % 250 + 1, i)
+    end
+    write(hosts, table.concat(lines, "\n") .. "\n")
+    for i = 1, 1030 do
+      local expected = string.format("127.0.%d.%d:80", i // 250, i % 250 + 1)
+      assert.same({ expected }, resolve("host" .. i .. ".example"))
+    end
+    assert.equal(1024, names:count())
+  end)
+
+  it("asks for no more than 1 024 names at once", function()
+    local questions = {}
+    for i = 1, 1024 do
+      local name = "silent" .. i .. ".example"
+      server.names[name] = false
+      questions[i] = names:resolve(name, 80)
+    end
+    assert.has_error(function()
+      names:resolve("one-more.example", 80)
+    end, "REVERST_ERR_LIMIT")
+    for _, question in ipairs(questions) do
+      question:cancel()
+    end
+  end)
+
   it("forgets a cancelled question", function()
     server.names["slow.example"] = false
     local resolution = names:resolve("slow.example", 80)

@@ -227,6 +227,52 @@ describe("a stream", function()
     assert.is_false(near:state().connected)
   end)
 
+  -- whatever the order of writes, pauses and turns: all bytes arrive, then FIN
+  local function exercise(random)
+    local sides = { near, far }
+    local sent = { {}, {} }
+    local total = { 0, 0 }
+    for _ = 1, 60 do
+      local i, act = random(2), random(4)
+      if act == 1 then
+        local text = string.rep(string.char(random(32, 126)), random(100000))
+        sent[i][#sent[i] + 1] = text
+        total[i] = total[i] + #text
+        sides[i]:write(text)
+      elseif act == 2 then
+        sides[i]:set_reading(random(2) == 1)
+      else
+        loop:poll()
+      end
+    end
+    for _, side in ipairs(sides) do
+      side:shutdown()
+      side:set_reading(true)
+    end
+    loop:wait(function()
+      return near:state().ended and far:state().ended
+    end)
+    assert.is_true(far:received() == table.concat(sent[1]))
+    assert.is_true(near:received() == table.concat(sent[2]))
+  end
+
+  for seed = 1, 10 do
+    it("keeps every byte in order, seed " .. seed, function()
+      math.randomseed(seed)
+      if seed % 2 == 0 then
+        connect()
+      else
+        near, far = stream.pair(loop)
+      end
+      exercise(math.random)
+      near:close()
+      far:close()
+      closed(near, far)
+      assert.is_nil(near:state().error)
+      assert.is_nil(far:state().error)
+    end)
+  end
+
   it("works over a pair of Unix sockets", function()
     local text = of_size(1024 * 1024)
     near, far = stream.pair(loop)

@@ -356,6 +356,10 @@ int rv_resolver_resolve(struct rv_resolver *resolver,
   return r;
 }
 
+size_t rv_resolver_count(const struct rv_resolver *resolver) {
+  return resolver->entries.count;
+}
+
 /* ---- life ---- */
 
 int rv_resolver_set_files(struct rv_resolver *resolver,

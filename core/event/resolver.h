@@ -36,4 +36,7 @@ int rv_resolver_resolve(struct rv_resolver *resolver,
 /* No callback comes any more. NULL is fine. */
 void rv_resolver_cancel(struct rv_resolution *resolution);
 
+/* Names that are kept or being asked for: at most 1 024. */
+size_t rv_resolver_count(const struct rv_resolver *resolver);
+
 #endif

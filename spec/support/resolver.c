@@ -74,8 +74,15 @@ static int resolve(lua_State *L) {
       resolver->resolver, &self->resolution, host, port, on_resolved, self);
   if (r < 0) {
     spec_unpin(L, &self->pin);
-    return luaL_error(L, "%s", reverst_error_name(r));
+    lua_pushstring(L, reverst_error_name(r));
+    return lua_error(L);
   }
+  return 1;
+}
+
+static int count_names(lua_State *L) {
+  lua_pushinteger(
+      L, (lua_Integer)rv_resolver_count(check_resolver(L)->resolver));
   return 1;
 }
 
@@ -124,6 +131,7 @@ static int result(lua_State *L) {
 int luaopen_spec_resolver(lua_State *L) {
   static const luaL_Reg methods[] = {
     { "resolve", resolve },
+    { "count", count_names },
     { "free", free_resolver },
     { NULL, NULL },
   };
