@@ -4,6 +4,16 @@
 #include "h1/connection.h"
 #include <reverst/error.h>
 
+/* To others it was cancelled; the record says what the visitor was told. */
+static void note_cause(
+    struct rv_h1_server *server, struct rv_exchange *exchange) {
+  if (server->cause != RV_FAILURE_NONE &&
+      (exchange->failure == RV_FAILURE_NONE ||
+          exchange->failure == RV_FAILURE_CANCELLED))
+    exchange->failure = server->cause;
+  server->cause = RV_FAILURE_NONE;
+}
+
 void rv_h1_answer_end(struct rv_h1_server *server) {
   struct rv_exchange *exchange = server->exchange;
 
@@ -12,6 +22,7 @@ void rv_h1_answer_end(struct rv_h1_server *server) {
   server->exchange = NULL;
   if (!rv_exchange_finished(exchange))
     rv_exchange_cancel(exchange);
+  note_cause(server, exchange);
   if (exchange->record.end_ns == 0)
     exchange->record.end_ns = server->engine->now;
   if (server->options.on_exchange_ended != NULL)
@@ -67,6 +78,7 @@ static void log_refusal(struct rv_h1_server *server, enum rv_failure failure) {
 
 void rv_h1_answer_refuse(struct rv_h1_server *server, enum rv_failure failure) {
   log_refusal(server, failure);
+  server->cause = failure;
   if (server->answering) {
     server->broken = true;
     return;
@@ -84,6 +96,15 @@ void rv_h1_answer_refuse(struct rv_h1_server *server, enum rv_failure failure) {
   server->progress = RV_H1_COMPLETE;
   rv_slices_clear(&server->input);
   rv_h1_answer_end(server);
+}
+
+void rv_h1_answer_check(struct rv_h1_server *server, int r) {
+  if (r >= 0)
+    return;
+  server->broken = true;
+  if (r != REVERST_ERR_CLOSED)
+    server->cause = r == REVERST_ERR_NO_MEMORY ? RV_FAILURE_INTERNAL
+                                               : RV_FAILURE_ORIGIN_MALFORMED;
 }
 
 /* ---- heads ---- */
@@ -152,6 +173,7 @@ static void write_head(struct rv_h1_server *server) {
         &exchange->response, &shape);
   if (r == REVERST_ERR_MALFORMED) {
     rv_pipe_stop(&exchange->response_body);
+    server->cause = RV_FAILURE_ORIGIN_MALFORMED;
     answer_failure(server, RV_FAILURE_ORIGIN_MALFORMED);
     return;
   }
@@ -177,7 +199,7 @@ void rv_h1_answer_advance(struct rv_h1_server *server) {
     else if (exchange->has_response)
       write_head(server);
   }
-  if (server->answering &&
-      rv_h1_sender_settle(&server->sender, &exchange->response_body) < 0)
-    server->broken = true;
+  if (server->answering)
+    rv_h1_answer_check(
+        server, rv_h1_sender_settle(&server->sender, &exchange->response_body));
 }

@@ -41,8 +41,9 @@ struct rv_h1_server {
   bool answering;   /* a final head was written for the request */
   bool close_after; /* this answer is the last */
   bool draining;
-  bool broken;  /* the answer cannot go on: abort as soon as possible */
-  bool closing; /* the stream was told to close */
+  bool broken; /* the answer cannot go on: abort as soon as possible */
+  enum rv_failure cause; /* why we ended the exchange, for its record */
+  bool closing;          /* the stream was told to close */
 
   bool served;        /* an answer was given before */
   uint64_t active_ns; /* when a byte went either way */
@@ -59,6 +60,9 @@ void rv_h1_answer_advance(struct rv_h1_server *server);
    close. An exchange is cancelled. With an answer under way: abort; after it:
    close. */
 void rv_h1_answer_refuse(struct rv_h1_server *server, enum rv_failure failure);
+
+/* What the sender said about the body: after an error the answer is broken. */
+void rv_h1_answer_check(struct rv_h1_server *server, int r);
 
 /* The exchange is over in any case: reports and detaches it. */
 void rv_h1_answer_end(struct rv_h1_server *server);

@@ -288,7 +288,7 @@ static void on_timer(struct rv_timer *timer) {
   }
   server->active_ns = server->engine->now;
   if (server->answering)
-    server->broken = true;
+    rv_h1_answer_refuse(server, RV_FAILURE_TIMEOUT_BODY);
   else if (server->progress == RV_H1_IN_HEAD)
     rv_h1_answer_refuse(server, RV_FAILURE_TIMEOUT_REQUEST);
   else if (server->exchange == NULL)
@@ -304,8 +304,10 @@ static void on_timer(struct rv_timer *timer) {
 /* What is not parsed now is not read either, beyond what came with it: a
    visitor's FIN is only seen while all it sent was looked at. */
 static void set_reading(struct rv_h1_server *server) {
-  bool reading = server->input.length == 0 &&
-                 (server->progress == RV_H1_COMPLETE || wants_input(server));
+  bool reading =
+      server->input.length == 0 &&
+      (wants_input(server) || (server->progress == RV_H1_COMPLETE &&
+                                  server->discarded < MAX_DISCARDED));
 
   if (reading == server->reading)
     return;
@@ -363,7 +365,9 @@ static void on_data(struct rv_stream_user *user, struct rv_slice slice) {
     return;
   }
   if (server->close_after && server->progress == RV_H1_COMPLETE) {
+    server->discarded += slice.length;
     rv_slice_release(&slice);
+    set_reading(server);
     return;
   }
   server->active_ns = server->engine->now;
@@ -383,14 +387,13 @@ static size_t gather(
     struct rv_stream_user *user, struct iovec *vectors, size_t max) {
   struct rv_h1_server *server = server_of(user);
 
-  if (server->exchange != NULL && server->answering &&
-      rv_h1_sender_pull(&server->sender, &server->exchange->response_body) <
-          0) {
-    server->broken = true;
-    wake(&server->waker);
-  }
-  if (server->broken)
+  if (server->exchange != NULL && server->answering)
+    rv_h1_answer_check(server,
+        rv_h1_sender_pull(&server->sender, &server->exchange->response_body));
+  if (server->broken) {
+    wake(&server->waker); /* the stream is in the midst of writing */
     return 0;
+  }
   return rv_h1_sender_gather(&server->sender, vectors, max);
 }
 

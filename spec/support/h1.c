@@ -165,6 +165,7 @@ static void on_ended(const struct rv_exchange *exchange, void *user_data) {
   struct world *world = user_data;
 
   world->ended++;
+  world->reported_failure = rv_failure_row(exchange->failure)->word;
   memcpy(world->reported_id, exchange->record.request_id,
       sizeof(world->reported_id));
 }
@@ -346,6 +347,7 @@ static int world_state(lua_State *L) {
   set_number(L, "most_gathered", (int64_t)world->most_gathered);
   set_number(L, "chunks", (int64_t)world->engine.chunks.live);
   set_text(L, "reported_id", world->reported_id);
+  set_text(L, "reported_failure", world->reported_failure);
   return 1;
 }
 

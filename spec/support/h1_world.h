@@ -34,6 +34,7 @@ struct world {
   const char *answer; /* the handler answers each request at once, with this */
   unsigned ended, idle;
   char reported_id[33];
+  const char *reported_failure;
 
   struct party parties[MAX_EXCHANGES];
   size_t count;
