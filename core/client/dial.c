@@ -38,6 +38,25 @@ static int error_of_close(
                                                          : REVERST_ERR_PROTOCOL;
 }
 
+/* Alerts of TLS (RFC 8446 section 6.2) in a CONNECTION_CLOSE are 0x100 higher.
+ */
+static const char *text_of_code(uint64_t code) {
+  switch (code) {
+  case 0x12a: /* bad_certificate */
+    return "its certificate is not valid for this name";
+  case 0x12d: /* certificate_expired */
+    return "its certificate has expired";
+  case 0x130: /* unknown_ca */
+    return "its certificate is not signed by anyone trusted";
+  case 0x178: /* no_application_protocol */
+    return "it is not a server of tunnels";
+  case 0x2: /* CONNECTION_REFUSED */
+    return "it takes no connections now";
+  default:
+    return "";
+  }
+}
+
 static const char *text_of_close(const struct rv_quic_close *close) {
   switch (close->kind) {
   case RV_QUIC_CLOSE_IDLE:
@@ -46,6 +65,7 @@ static const char *text_of_close(const struct rv_quic_close *close) {
   case RV_QUIC_CLOSE_RESET:
     return "the server has forgotten the connection";
   case RV_QUIC_CLOSE_TRANSPORT:
+    return text_of_code(close->code);
   case RV_QUIC_CLOSE_APPLICATION:
     break;
   }

@@ -199,7 +199,7 @@ static void on_resolved(int error, const struct rv_address *addresses,
   if (client->state != RV_CLIENT_RUNNING)
     return;
   if (error < 0) {
-    lose_by_error(client, error, "the server's name cannot be resolved");
+    lose_by_error(client, error, "");
     return;
   }
   if (count > RV_RESOLVER_MAX_ADDRESSES)
@@ -215,7 +215,7 @@ void rv_client_start_dialling(struct reverst_client *client) {
       rv_span_of(client->host), client->port, on_resolved, client);
 
   if (r < 0)
-    lose_by_error(client, r, "the server's name cannot be resolved");
+    lose_by_error(client, r, "");
 }
 
 static void on_retry_timer(struct rv_timer *timer) {

@@ -96,7 +96,7 @@ local function describe(event, settings)
   if event.code == "REVERST_ERR_TLS" then
     local flags = settings.ca_path and "--server-name and --cacert-path"
       or "--server-name, or give --cacert-path"
-    message = ("%s (is its certificate for %s, and trusted? check %s)"):format(
+    message = ("%s (server name %s; check %s)"):format(
       message, text.quoted(settings.server_name), flags)
   end
   return message
