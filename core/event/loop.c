@@ -198,6 +198,7 @@ void rv_loop_free(struct rv_loop *loop) {
   if (loop == NULL)
     return;
   assert(!loop->in_turn);
+  rv_turn_run(&loop->engine.turn); /* what was closed just now goes */
   assert(is_empty(loop));
   destroy(loop);
 }

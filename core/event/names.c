@@ -20,7 +20,7 @@ struct rv_names {
   struct evdns_base *dns;
   struct file_stamp resolv_conf, hosts;
   size_t questions;
-  bool retired;
+  bool retired, was_asked;
   struct rv_timer free_timer;
   struct rv_job free_job; /* when no timer can be had */
 };
@@ -78,9 +78,10 @@ static void run_free(struct rv_job *job) {
    look at its base. They run before sockets and timers are looked at again. */
 static void free_if_unused(struct rv_names *names) {
   struct rv_engine *engine = rv_loop_engine(names->loop);
-  if (names->retired && names->questions == 0 &&
-      rv_timer_set(&engine->timers, &names->free_timer,
-          engine->now + RV_MILLISECOND) < 0)
+  if (!names->retired || names->questions > 0)
+    return;
+  if (!names->was_asked || rv_timer_set(&engine->timers, &names->free_timer,
+                               engine->now + RV_MILLISECOND) < 0)
     rv_turn_add(&engine->turn, &names->free_job, RV_PHASE_FREE);
 }
 
@@ -198,6 +199,7 @@ int rv_names_ask(struct rv_names *names, struct rv_question **question,
     .asking = true,
   };
   names->questions++;
+  names->was_asked = true;
   asked->request =
       evdns_getaddrinfo(names->dns, name, NULL, &hints, on_evdns, asked);
   asked->asking = false;

@@ -63,7 +63,9 @@ static char *normal_host(const char *host) {
 
   rv_arena_init(&arena);
   normal = rv_host_of_authority(&arena, rv_span_of(host));
-  copy = normal.data ? strndup(normal.data, normal.length) : NULL;
+  copy = normal.data ? calloc(1, normal.length + 1) : NULL;
+  if (copy != NULL)
+    memcpy(copy, normal.data, normal.length);
   rv_arena_deinit(&arena);
   return copy;
 }

@@ -25,6 +25,7 @@ static void free_parts(struct reverst_server *server) {
   rv_turn_remove(&server->close_job);
   rv_udp_close(server->udp);
   rv_front_free(server->front);
+  server->front = NULL; /* the statistics may still be asked for */
   rv_groups_deinit(&server->groups);
   rv_qpack_free(server->qpack);
 }
@@ -301,8 +302,11 @@ const char *reverst_server_http_address(const reverst_server *server) {
 int reverst_server_add_group(
     reverst_server *server, const reverst_group_options *options) {
   struct rv_group_fault group_fault;
-  int r = rv_groups_add(&server->groups, options, &group_fault);
+  int r;
 
+  if (server->state == RV_SERVER_CLOSED)
+    return REVERST_ERR_CLOSED;
+  r = rv_groups_add(&server->groups, options, &group_fault);
   if (r < 0)
     rv_log(server->engine, REVERST_LOG_ERROR, "group_not_added",
         rv_log_text("group", options->name ? options->name : ""),
@@ -318,7 +322,7 @@ void reverst_server_get_stats(
   *stats = (reverst_server_stats){
     .tunnels = server->member_count,
     .pending_registrations = server->pending_count,
-    .connections = rv_front_connections(server->front),
+    .connections = server->front ? rv_front_connections(server->front) : 0,
     .exchanges = engine->live.exchanges,
     .registrations_accepted = server->accepted_count,
     .registrations_refused = server->refused_count,

@@ -95,7 +95,7 @@ typedef struct reverst_group_options {
 
 /* REVERST_ERR_NO_GROUP_AUTHENTICATION: neither authenticate nor insecure.
    REVERST_ERR_EXISTS: the name, or a host of another group.
-   REVERST_ERR_INVALID: a bad name or host. */
+   REVERST_ERR_INVALID: a bad name or host. REVERST_ERR_CLOSED: closed. */
 int reverst_server_add_group(
     reverst_server *server, const reverst_group_options *options);
 
