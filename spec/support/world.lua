@@ -412,6 +412,15 @@ function World:settle(engine)
   end
 end
 
+-- The path of a certificate that nobody uses; the caller removes it.
+function World.other_certificate()
+  local name = os.tmpname()
+  os.remove(name)
+  core.make_certificate("tunnel.test", name, name .. ".key")
+  os.remove(name .. ".key")
+  return name
+end
+
 World.new = new_world
 World.now = core.now
 World.heap_bytes = core.heap_bytes

@@ -63,7 +63,7 @@ static void on_disconnected(reverst_client *unused,
   world_set_number(L, "code", disconnect->code);
   lua_pushstring(L, disconnect->reason);
   lua_setfield(L, -2, "reason");
-  lua_pushnumber(L, (lua_Number)disconnect->retry_in * 1e-9);
+  lua_pushnumber(L, (lua_Number)disconnect->retry_in / 1e9);
   lua_setfield(L, -2, "retry_in");
   world_call_handler(client->world, 1);
 }
