@@ -1,6 +1,8 @@
 -- An engine on a libevent base.
 
 local event = require "spec.event"
+local stream = require "spec.stream"
+local udp = require "spec.udp"
 
 describe("a loop", function()
   local loop
@@ -35,5 +37,19 @@ end)
 describe("a base that does not use epoll", function()
   it("is refused", function()
     assert.equal("REVERST_ERR_SYSTEM", event.try_base_without_epoll())
+  end)
+end)
+
+describe("a loop that never ran", function()
+  it("is freed with what was closed on it", function()
+    local loop = event.loop()
+    local socket = assert(udp.open(loop, "127.0.0.1:0"))
+    local listener = assert(stream.listen(loop, "127.0.0.1:0"))
+    local one = stream.connect(loop, listener:address())
+    one:abort()
+    socket:close()
+    listener:close()
+    loop:free()
+    assert.is_true(one:state().closed)
   end)
 end)

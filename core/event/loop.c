@@ -12,6 +12,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+enum { LAST_TURNS = 16 };
+
 struct rv_loop {
   struct rv_engine engine;
   struct event_base *base;
@@ -37,17 +39,24 @@ static struct rv_loop *loop_of_timers(struct rv_timers *timers) {
 }
 
 /* An event that is activated runs behind those that are active already, which
-   is the end of the turn. From within a turn it would run before sockets are
-   looked at again, so that work which creates work starved them: then a timeout
-   of zero, which comes after them. */
+   is the end of the turn. */
 static void request_turn(struct rv_loop *loop) {
+  event_active(&loop->turn_event, EV_TIMEOUT, 0);
+}
+
+/* Activated from within its own callback it would run before sockets are looked
+   at again, so that work which creates work starved them: a timeout of zero
+   comes after them. */
+static void request_next_turn(struct rv_loop *loop) {
   static const struct timeval at_once = { 0, 0 };
-  if (!loop->in_turn || event_add(&loop->turn_event, &at_once) < 0)
-    event_active(&loop->turn_event, EV_TIMEOUT, 0);
+  if (event_add(&loop->turn_event, &at_once) < 0)
+    request_turn(loop);
 }
 
 static void on_turn_requested(struct rv_turn *turn) {
-  request_turn(loop_of_turn(turn));
+  struct rv_loop *loop = loop_of_turn(turn);
+  if (!loop->in_turn)
+    request_turn(loop);
 }
 
 static void on_deadline_earlier(struct rv_timers *timers) {
@@ -131,6 +140,8 @@ static void on_turn(evutil_socket_t fd, short what, void *argument) {
   if (rv_timers_next(&engine->timers) <= engine->now)
     rv_timers_run(&engine->timers, engine->now);
   rv_turn_run(&engine->turn);
+  if (!rv_turn_idle(&engine->turn))
+    request_next_turn(loop);
   arm(loop);
   loop->in_turn = false;
   free_if_empty(loop);
@@ -198,7 +209,9 @@ void rv_loop_free(struct rv_loop *loop) {
   if (loop == NULL)
     return;
   assert(!loop->in_turn);
-  rv_turn_run(&loop->engine.turn); /* what was closed just now goes */
+  loop->in_turn = true;
+  for (int i = 0; i < LAST_TURNS && !rv_turn_idle(&loop->engine.turn); i++)
+    rv_turn_run(&loop->engine.turn);
   assert(is_empty(loop));
   destroy(loop);
 }

@@ -22,9 +22,10 @@ struct rv_loop_options {
 int rv_loop_new(struct rv_loop **loop, struct event_base *base,
     const struct rv_loop_options *options);
 
-/* Frees at once: all objects of the engine must be closed, and gone after one
-   turn, which it runs (asserted); from within a turn, use rv_loop_free_later.
- */
+/* Frees at once, for when nothing has begun: all objects of the engine must be
+   closed, and have nothing to wait for (asserted); the turns in which they go
+   are run here. No turn may be under way: from within one, and in general, use
+   rv_loop_free_later. NULL is fine. */
 void rv_loop_free(struct rv_loop *loop);
 
 /* Frees it when the turn that is under way or requested has ended and all

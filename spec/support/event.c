@@ -173,6 +173,15 @@ static int finish(lua_State *L) {
   return 1;
 }
 
+/* loop:free(): at once, without the base */
+static int free_loop(lua_State *L) {
+  struct spec_loop *loop = spec_check_loop(L, 1);
+  rv_loop_free(loop->loop);
+  event_base_free(loop->base);
+  loop->base = NULL;
+  return 0;
+}
+
 static int get_live_streams(lua_State *L) {
   struct spec_loop *loop = spec_check_loop(L, 1);
   lua_pushinteger(L, (lua_Integer)rv_loop_engine(loop->loop)->live.streams);
@@ -264,6 +273,7 @@ int luaopen_spec_event(lua_State *L) {
     { "poll", poll_once },
     { "dispatch", dispatch },
     { "finish", finish },
+    { "free", free_loop },
     { "live_streams", get_live_streams },
     { "last_log", get_last_log },
     { "time_timer", time_timer },
