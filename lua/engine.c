@@ -100,7 +100,7 @@ static void set_defaults(struct rv_lua_options *options) {
   if (!options->task_budget)
     options->task_budget = SECOND;
   if (!options->call_budget)
-    options->call_budget = 10 * SECOND;
+    options->call_budget = 5 * SECOND;
   if (!options->task_timeout)
     options->task_timeout = 15 * SECOND;
 }

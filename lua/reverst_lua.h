@@ -20,7 +20,7 @@ struct rv_lua_options {
   size_t memory_limit;    /* bytes that Lua may hold: 256 MiB */
   uint64_t resume_budget; /* ns of CPU time until a task must yield: 50 ms */
   uint64_t task_budget;   /* ns of CPU time of a task in all: 1 s */
-  uint64_t call_budget;   /* ns of CPU time of rv_lua_run: 10 s */
+  uint64_t call_budget;   /* ns of CPU time of rv_lua_run: 5 s */
   uint64_t task_timeout;  /* ns from a task's start, waiting included: 15 s */
   /* The last server and client has ended; may be NULL. */
   void (*on_stopped)(void *user_data);

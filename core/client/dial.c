@@ -42,8 +42,8 @@ static int error_of_close(
  */
 static const char *text_of_code(uint64_t code) {
   switch (code) {
-  case 0x12a: /* bad_certificate */
-    return "its certificate is not valid for this name";
+  case 0x12a: /* bad_certificate: wolfSSL does not tell the two apart */
+    return "its certificate is self-signed, or not for this name";
   case 0x12d: /* certificate_expired */
     return "its certificate has expired";
   case 0x130: /* unknown_ca */

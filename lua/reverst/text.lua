@@ -39,6 +39,11 @@ function text.nearest(word, choices)
       best, least = choice, steps - 1
     end
   end
+  for _, choice in ipairs(best and {} or choices) do
+    if #word > 2 and choice:sub(1, #word) == word then
+      return choice
+    end
+  end
   return best
 end
 

@@ -324,7 +324,7 @@ function programs.end_all()
       program.may_fail = true
       wait_for_end(program)
     end
-    table.insert(complaints, complaint(program))
+    complaints[#complaints + 1] = complaint(program)
   end
   running = {}
   if #complaints > 0 then
