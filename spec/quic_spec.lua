@@ -192,8 +192,13 @@ describe("a QUIC connection on a bad network", function()
         local closed = s:until_closed(other, 100 * second)
         assert.is_truthy(closed, "seed " .. seed)
       else
-        assert.equal("handshake_timeout", s.world:peer(s.peer).closed.kind)
-        assert.is_true((link.loss or 0) > 100, "seed " .. seed)
+        local closed = s.world:peer(s.peer).closed
+        -- a Retry token that was changed on its way is answered
+        if closed.code ~= 0xb or not link.corruption then
+          assert.equal("handshake_timeout", closed.kind, "seed " .. seed)
+        end
+        assert.is_true((link.loss or 0) > 100 or closed.code == 0xb,
+          "seed " .. seed)
       end
       s:free()
     end

@@ -69,7 +69,7 @@ uint64_t rv_quic_connection_streams_left(
 static void give_credit(
     struct rv_quic_connection *connection, int64_t stream_id, uint64_t length) {
   if (ngtcp2_conn_extend_max_stream_offset(
-          connection->transport, stream_id, length) != 0)
+          connection->transport, stream_id, length) == NGTCP2_ERR_NOMEM)
     rv_quic_connection_close(connection, RV_QUIC_CLOSE_TRANSPORT,
         NGTCP2_INTERNAL_ERROR, RV_SPAN(""));
 }

@@ -146,6 +146,21 @@ static void accept_connection(struct rv_quic_endpoint *endpoint,
     endpoint->on_accept(endpoint, connection);
 }
 
+/* Ports of services that answer anyone: who "asks" from there was forged, to
+   make the two answer each other (RFC 9000 section 21.5.6). */
+static bool is_reflector(const struct rv_address *address) {
+  static const uint16_t ports[] = { 0, 7, 13, 17, 19, 53, 69, 111, 123, 137,
+    161, 389, 500, 520, 1434, 1900, 3283, 3702, 5353, 5683, 11211, 27015 };
+  uint16_t port =
+      ntohs(address->any.sa_family == AF_INET6 ? address->v6.sin6_port
+                                               : address->v4.sin_port);
+
+  for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); ++i)
+    if (port == ports[i])
+      return true;
+  return false;
+}
+
 static void receive_long(struct rv_quic_endpoint *endpoint,
     const struct rv_datagram *datagram, const ngtcp2_version_cid *ids) {
   ngtcp2_pkt_hd header;
@@ -186,7 +201,8 @@ static void receive_one(
   }
   r = ngtcp2_pkt_decode_version_cid(
       &ids, datagram->data, datagram->length, RV_QUIC_ID_SIZE);
-  if (r == NGTCP2_ERR_VERSION_NEGOTIATION && endpoint->server_tls) {
+  if (r == NGTCP2_ERR_VERSION_NEGOTIATION && endpoint->server_tls &&
+      !is_reflector(datagram->remote)) {
     rv_quic_send_version_negotiation(endpoint, datagram, &ids);
     return;
   }
@@ -199,6 +215,8 @@ static void receive_one(
     rv_quic_linger_receive(route->linger, datagram);
   else if (route)
     rv_quic_connection_read(route->connection, datagram);
+  else if (is_reflector(datagram->remote))
+    ++endpoint->stats.dropped;
   else if (datagram->data[0] & 0x80)
     receive_long(endpoint, datagram, &ids);
   else

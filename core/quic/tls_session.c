@@ -41,8 +41,7 @@ static bool is_address(const char *name) {
          inet_pton(AF_INET6, name, bytes) == 1;
 }
 
-/* wolfSSL_check_domain_name takes only names with a dot; the other way takes
-   any, but accepts certificates without a single name. */
+/* wolfSSL_check_domain_name takes only names with a dot. */
 static int check_host(WOLFSSL *session, const char *name) {
   if (is_address(name))
     return wolfSSL_check_ip_address(session, name);

@@ -133,6 +133,17 @@ int rv_tls_server_context_new(struct rv_tls_context **context,
   return 0;
 }
 
+/* A host is compared with the names in the SubjectAltName only, so a peer's own
+   certificate must have one: without it, one of wolfSSL's two ways to check
+   (that for names without a dot) finds nothing to object to. */
+static int require_names(int preverified, WOLFSSL_X509_STORE_CTX *store) {
+  if (preverified && wolfSSL_X509_STORE_CTX_get_error_depth(store) == 0)
+    return wolfSSL_X509_ext_isSet_by_NID(
+        wolfSSL_X509_STORE_CTX_get_current_cert(store),
+        WC_NID_subject_alt_name);
+  return preverified;
+}
+
 static int load_roots(
     WOLFSSL_CTX *handle, struct rv_engine *engine, const char *ca_path) {
   int r;
@@ -160,8 +171,11 @@ int rv_tls_client_context_new(struct rv_tls_context **context,
   made->verifies = !options->insecure;
   wolfSSL_CTX_set_verify(made->handle,
       made->verifies ? WOLFSSL_VERIFY_PEER : WOLFSSL_VERIFY_NONE, NULL);
-  if (made->verifies)
+  if (made->verifies) {
+    wolfSSL_CertManagerSetVerify(
+        wolfSSL_CTX_GetCertManager(made->handle), require_names);
     r = load_roots(made->handle, engine, options->ca_path);
+  }
   if (r < 0) {
     rv_tls_context_unref(made);
     return r;
