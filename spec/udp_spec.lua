@@ -177,3 +177,19 @@ describe("a UDP socket", function()
     assert.matches(far:address(), loop:last_log(), 1, true)
   end)
 end)
+
+describe("a UDP socket whose buffer is full", function()
+  local namespace = "unshare --net sh -c 'ip link set lo up && " ..
+    "tc qdisc add dev lo root tbf rate 800mbit burst 64kb limit 200mb && %s' " ..
+    ">/dev/null 2>&1"
+
+  it("says so, keeps what was not sent, and tells when it goes on", function()
+    if not os.execute(namespace:format "true") then
+      pending "needs a network namespace, ip and tc"
+      return
+    end
+    local program = os.getenv "REVERST_BIN_DIR" .. "/reverst-spec"
+    assert.is_truthy(os.execute(namespace:format(
+      program .. " spec/support/udp_blocked.lua")))
+  end)
+end)
