@@ -506,9 +506,9 @@ static int world_finish(lua_State *L) {
   free_parties(world);
   run_turns(world);
   rv_qpack_free(world->qpack);
-  lua_pushinteger(L, (lua_Integer)(world->engine.live.exchanges +
-                                   world->engine.live.h3_sessions +
-                                   world->engine.live.h3_streams));
+  const struct rv_counters *live = &world->engine.live;
+  uint64_t left = live->exchanges + live->h3_sessions + live->h3_streams;
+  lua_pushinteger(L, (lua_Integer)left);
   rv_engine_deinit(&world->engine);
   return 1;
 }
