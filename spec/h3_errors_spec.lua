@@ -361,6 +361,21 @@ describe("a reset of a response", function()
     end
   end)
 
+  it("leaves a refused upload to another tunnel", function()
+    local world = bytes.world { role = "requester" }
+    local down = world:request(bytes.with(bytes.post, { router = true }))
+    down:write(("x"):rep(20000))
+    world:run()
+    world:stop(1, 0x10b)
+    world:run()
+    down:write "more"
+    world:run()
+    world:reset(1, 0x10b)
+    world:run()
+    assert.equal("refused", down:failure())
+    assert.is_true(down:may_retry())
+  end)
+
   it("breaks off a body that has begun", function()
     local world = bytes.world { role = "requester" }
     local down = world:request(bytes.get)

@@ -26,7 +26,7 @@ struct party {
   struct world *world;
   struct rv_exchange *exchange; /* NULL: let go */
   struct rv_waker waker;
-  bool upstream;
+  bool upstream, router;
 };
 
 static struct world *check_world(lua_State *L) {
@@ -88,6 +88,8 @@ static void let_go(struct party *party) {
   party->exchange = NULL;
   if (exchange == NULL)
     return;
+  if (party->router)
+    rv_exchange_detach_router(exchange);
   if (party->upstream)
     rv_exchange_detach_upstream(exchange);
   else
@@ -270,6 +272,11 @@ static int party_failure(lua_State *L) {
   return 1;
 }
 
+static int party_may_retry(lua_State *L) {
+  lua_pushboolean(L, rv_exchange_may_retry(check_party(L)->exchange));
+  return 1;
+}
+
 static int party_cancelled(lua_State *L) {
   lua_pushboolean(L, check_party(L)->exchange->cancelled);
   return 1;
@@ -437,6 +444,9 @@ static int world_request(lua_State *L) {
   set_head(L, 2, &party->exchange->request);
   if (party->exchange->request.no_body)
     (void)rv_pipe_end(&party->exchange->request_body, NULL);
+  party->router = flag_of(L, 2, "router");
+  if (party->router)
+    rv_exchange_attach_router(party->exchange, &party->waker);
   int r =
       rv_h3_session_submit(world->wires[REQUESTER].session, party->exchange);
   if (r == 0)
@@ -527,6 +537,7 @@ static const luaL_Reg party_methods[] = {
   { "respond", party_respond },
   { "informational", party_informational },
   { "failure", party_failure },
+  { "may_retry", party_may_retry },
   { "cancelled", party_cancelled },
   { "fail", party_fail },
   { "stop", party_stop },
