@@ -7,7 +7,7 @@ local CONNECTION, STREAM = 786432, 524288
 
 -- A peer as quic-go is: it opens a window further after a quarter of it was
 -- read, by what was read.
-local function new_peer(world)
+local function new_peer(world, quietly)
   local peer = { streams = {}, read = 0, opened = 0, stuck = {} }
 
   local function read_stream(id)
@@ -32,7 +32,7 @@ local function new_peer(world)
       end
     end
     if peer.read - peer.opened >= CONNECTION // 4 then
-      world:grow(-1, peer.read - peer.opened)
+      world:grow(-1, peer.read - peer.opened, quietly)
       peer.opened = peer.read
     end
     return peer.read > before
@@ -130,6 +130,19 @@ describe("uploads to a Go client", function()
       assert.is_true(world:stream(all[i]).fin)
     end
   end)
+
+  it("are complete though nobody tells that the connection's window grew",
+    function()
+      peer = new_peer(world, true)
+      local all = {}
+      for i = 1, 12 do
+        all[i] = upload(2000000)
+      end
+      run_peer()
+      for i = 1, 12 do
+        assert.is_true(world:stream(all[i]).fin)
+      end
+    end)
 
   it("go on when the stuck ones are read at last", function()
     for _ = 1, 10 do

@@ -9,14 +9,11 @@ static bool is_unwanted(const struct rv_h3_stream *stream) {
          rv_pipe_is_unwanted(&exchange->response_body);
 }
 
-/* The upload goes nowhere any more. It is dropped once no other tunnel can need
-   it: behind a response head, or when the peer said that all is well. Before,
-   a reset may follow that allows another try. */
+/* The peer wants no more of the upload. What was sent may still be replayed: a
+   reset may follow that allows another try, and the pipe sees to that. */
 static void stop_upload(struct rv_h3_stream *stream) {
-  struct rv_exchange *exchange = stream->exchange;
-  if (stream->write_shut && !stream->end_written &&
-      (exchange->has_response || stream->stop_is_friendly))
-    rv_pipe_stop(&exchange->request_body);
+  if (stream->write_shut && !stream->end_written)
+    rv_pipe_stop(&stream->exchange->request_body);
 }
 
 static bool is_upload_over(const struct rv_h3_stream *stream) {

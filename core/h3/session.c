@@ -249,6 +249,7 @@ void rv_h3_session_stream_reset(
 
 void rv_h3_session_stream_stopped(
     struct rv_h3_session *session, int64_t stream_id, uint64_t code) {
+  (void)code; /* whatever it is, the peer reads no more */
   if (session->failed || session->closed)
     return;
   if (stream_id == session->control_id) {
@@ -259,14 +260,11 @@ void rv_h3_session_stream_stopped(
   struct rv_h3_stream *stream = rv_h3_stream_find(session, stream_id);
   if (stream == NULL)
     return;
-  if (rv_h3_is_requester(session)) {
-    stream->stop_is_friendly = code == RV_H3_NO_ERROR;
-    rv_h3_stream_shut_writing(stream);
+  rv_h3_stream_shut_writing(stream);
+  if (rv_h3_is_requester(session))
     rv_h3_stream_touch(stream);
-  } else {
-    rv_h3_stream_shut_writing(stream);
+  else
     rv_h3_stream_abort(stream, RV_H3_REQUEST_CANCELLED, RV_FAILURE_CANCELLED);
-  }
 }
 
 void rv_h3_session_stream_closed(
@@ -297,12 +295,24 @@ void rv_h3_session_acknowledged(
     rv_h3_output_acknowledged(&stream->output, length);
 }
 
-static void window_grew(struct rv_h3_session *session) {
+static void release_held(struct rv_h3_session *session) {
+  rv_list_each(node, &session->held) rv_h3_stream_release(
+      rv_container_of(node, struct rv_h3_stream, queue_node));
+}
+
+/* A transport need not tell that the connection's window grew: then more is
+   left of it than was when it was looked at last. */
+static void watch_window(struct rv_h3_session *session) {
   uint64_t left = session->transport->window_left(session->transport);
   if (left > session->window)
     session->window = left;
-  rv_list_each(node, &session->held) rv_h3_stream_release(
-      rv_container_of(node, struct rv_h3_stream, queue_node));
+  if (left > session->window_seen)
+    release_held(session);
+  session->window_seen = left;
+}
+
+static void on_news(struct rv_h3_session *session) {
+  watch_window(session);
   if (session->control_wanted && session->control_id < 0)
     rv_turn_add(&session->engine->turn, &session->job, RV_PHASE_PROCESS);
   session->transport->touch(session->transport);
@@ -314,7 +324,7 @@ void rv_h3_session_credited(struct rv_h3_session *session, int64_t stream_id) {
   if (session->failed || session->closed)
     return;
   if (stream_id < 0) {
-    window_grew(session);
+    on_news(session);
     return;
   }
   if (stream_id == session->control_id) {
@@ -349,6 +359,7 @@ bool rv_h3_session_next_write(struct rv_h3_session *session, int64_t *stream_id,
     struct iovec *vectors, size_t *vector_count, bool *fin) {
   if (session->failed || session->closed)
     return false;
+  watch_window(session);
   if (rv_h3_control_has_unsent(session)) {
     next_control_write(session, stream_id, vectors, vector_count, fin);
     return true;
@@ -368,6 +379,8 @@ bool rv_h3_session_next_write(struct rv_h3_session *session, int64_t *stream_id,
 
 void rv_h3_session_written(
     struct rv_h3_session *session, int64_t stream_id, size_t length, bool fin) {
+  session->window_seen -=
+      length < session->window_seen ? length : session->window_seen;
   if (stream_id == session->control_id) {
     session->control_written += length;
     return;

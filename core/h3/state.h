@@ -40,6 +40,7 @@ struct rv_h3_session {
   struct rv_list queues[RV_H3_QUEUE_COUNT];
   struct rv_list held;    /* held back until some window grows */
   uint64_t window;        /* the connection's, as it was when largest */
+  uint64_t window_seen;   /* what was left of it, less what was written since */
   uint64_t queued;        /* bytes of body that wait to be written */
   struct rv_job job;      /* RV_PHASE_PROCESS */
   struct rv_job free_job; /* RV_PHASE_FREE */
@@ -83,17 +84,16 @@ struct rv_h3_stream {
   uint64_t skipped; /* bytes of frames without a meaning */
 
   struct rv_h3_output output;
-  bool head_queued;      /* the final head is in the output */
-  bool end_queued;       /* FIN follows what is in the output */
-  bool end_written;      /* the transport has FIN */
-  bool write_shut;       /* reset, or stopped by the peer */
-  bool blocked;          /* by the stream's window */
-  bool any_written;      /* something was handed to the transport */
-  bool stop_is_friendly; /* the peer stopped us with H3_NO_ERROR */
-  bool upload_stopped;   /* STOP_SENDING was sent: the body is unwanted */
-  bool send_failed;      /* reset, since the body is not what was announced */
-  size_t head_bytes;     /* unsent ones that have precedence */
-  size_t turn_bytes;     /* sent in the present turn among the streams */
+  bool head_queued;    /* the final head is in the output */
+  bool end_queued;     /* FIN follows what is in the output */
+  bool end_written;    /* the transport has FIN */
+  bool write_shut;     /* reset, or stopped by the peer */
+  bool blocked;        /* by the stream's window */
+  bool any_written;    /* something was handed to the transport */
+  bool upload_stopped; /* STOP_SENDING was sent: the body is unwanted */
+  bool send_failed;    /* reset, since the body is not what was announced */
+  size_t head_bytes;   /* unsent ones that have precedence */
+  size_t turn_bytes;   /* sent in the present turn among the streams */
   uint64_t body_queued;
   struct rv_fairness fairness;
 };

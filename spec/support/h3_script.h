@@ -54,7 +54,8 @@ static int world_close_stream(lua_State *L) {
   return 0;
 }
 
-/* world:grow(stream_id or -1, bytes): the peer opens a window further */
+/* world:grow(stream_id or -1, bytes, [quietly]): the peer opens a window
+   further; quietly: the session is not told */
 static int world_grow(lua_State *L) {
   struct wire *wire = script_wire(check_world(L));
   int64_t id = luaL_checkinteger(L, 2);
@@ -63,7 +64,8 @@ static int world_grow(lua_State *L) {
     wire->window += bytes;
   else
     wire_side(wire, id)->window += bytes;
-  rv_h3_session_credited(wire->session, id);
+  if (!lua_toboolean(L, 4))
+    rv_h3_session_credited(wire->session, id);
   return 0;
 }
 
