@@ -68,7 +68,21 @@ void rv_engine_deinit(struct rv_engine *engine) {
 }
 
 void rv_random(struct rv_engine *engine, void *data, size_t length) {
-  engine->read_random(engine->context, data, length);
+  uint8_t *next;
+
+  if (length > sizeof(engine->random_pool) / 8) {
+    engine->read_random(engine->context, data, length);
+    return;
+  }
+  if (length > engine->random_left) {
+    engine->read_random(
+        engine->context, engine->random_pool, sizeof(engine->random_pool));
+    engine->random_left = sizeof(engine->random_pool);
+  }
+  engine->random_left -= length;
+  next = engine->random_pool + engine->random_left;
+  memcpy(data, next, length);
+  explicit_bzero(next, length); /* what was given is known to nobody else */
 }
 
 uint64_t rv_random_uint(struct rv_engine *engine) {

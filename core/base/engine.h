@@ -24,7 +24,9 @@ struct rv_engine {
   uint64_t now;                          /* nanoseconds, monotonic */
   uint64_t (*read_clock)(void *context); /* what `now` is refreshed from */
   void (*read_random)(void *context, void *data, size_t length);
-  void *context; /* of the two above */
+  void *context;            /* of the two above */
+  uint8_t random_pool[512]; /* asked for in advance: a system call less */
+  size_t random_left;       /* bytes of it that nobody was given */
   struct rv_turn turn;
   struct rv_timers timers;
   struct rv_chunk_pool chunks;
@@ -54,6 +56,7 @@ void rv_engine_init(
     struct rv_engine *engine, const struct rv_engine_options *options);
 void rv_engine_deinit(struct rv_engine *engine); /* all objects must be gone */
 
+/* Unpredictable bytes, each given once. */
 void rv_random(struct rv_engine *engine, void *data, size_t length);
 uint64_t rv_random_uint(struct rv_engine *engine);
 
