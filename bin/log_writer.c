@@ -105,6 +105,14 @@ static void add_field(
   }
 }
 
+static void end(struct line *line) {
+  const char *text = line->is_cut ? ellipsis : "\n";
+  size_t length = strlen(text);
+
+  memcpy(line->text + line->length, text, length);
+  line->length += length;
+}
+
 void log_writer_write(const struct reverst_log_entry *entry, void *user_data) {
   const int *descriptor = user_data;
   struct line line = { .length = 0 };
@@ -118,8 +126,8 @@ void log_writer_write(const struct reverst_log_entry *entry, void *user_data) {
   add_value(&line, entry->event, strlen(entry->event));
   for (i = 0; i < entry->field_count; ++i)
     add_field(&line, &entry->fields[i]);
-  strcpy(line.text + line.length, line.is_cut ? ellipsis : "\n");
+  end(&line);
   do
-    written = write(*descriptor, line.text, strlen(line.text));
+    written = write(*descriptor, line.text, line.length);
   while (written < 0 && errno == EINTR);
 }

@@ -14,7 +14,7 @@ static int collect(lua_State *L) {
 
 struct rv_lua_object **rv_lua_handle_push(
     lua_State *L, const char *type, const luaL_Reg *methods) {
-  struct rv_lua_object **cell = lua_newuserdatauv(L, sizeof(*cell), 0);
+  struct rv_lua_object **cell = lua_newuserdatauv(L, sizeof(void *), 0);
 
   *cell = NULL;
   if (luaL_newmetatable(L, type)) {

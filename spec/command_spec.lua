@@ -1,6 +1,8 @@
 -- The program reverst, as people and scripts use it.
 
+local event = require "spec.event"
 local programs = require "programs"
+local stream = require "spec.stream"
 
 local reverst = os.getenv "REVERST_BIN_DIR" .. "/reverst"
 local folder
@@ -277,6 +279,60 @@ describe("a server", function()
       server:signal(signal)
       assert.same({ "exit", 0 }, { server:wait() })
     end
+  end)
+end)
+
+describe("a server with a request that is not answered", function()
+  local loop, origin, server, visitor
+
+  before_each(function()
+    make_certificate "localhost"
+    -- nobody reads what comes
+    loop = event.loop()
+    origin = stream.listen(loop, "127.0.0.1:0")
+  end)
+
+  after_each(function()
+    origin:close()
+    loop:dispatch()
+    assert.is_true(loop:finish())
+  end)
+
+  local function start(...)
+    server = start_server { write("config.lua",
+      open_config:format "insecure()"), ... }
+    start_client(server, { origin:address() })
+    server:wait_for_event { event = "tunnel_up" }
+    visitor = programs.start { "curl", "--silent", "--show-error",
+      "--header", "Host: app.test", server.http, may_fail = true }
+    -- a request that is at the origin's door is under way in the server
+    loop:wait(function()
+      programs.pump()
+      return origin:count() > 0
+    end)
+  end
+
+  it("lets it go on after a signal, and ends after a second one", function()
+    start "--drain-timeout=off"
+    server:signal "TERM"
+    -- it takes no more visitors: then it has understood the signal
+    programs.wait_until(function()
+      local other = programs.start { "curl", "--silent", "--max-time", "1",
+        server.http, may_fail = true }
+      local _, status = other:wait()
+      return status == 7
+    end, "the listener's end")
+    assert.is_true(server:is_running())
+    assert.is_true(visitor:is_running())
+    server:signal "TERM"
+    assert.same({ "exit", 0 }, { server:wait() })
+  end)
+
+  it("lets it go on no longer than its drain_timeout", function()
+    start "--drain-timeout=100ms"
+    server:signal "TERM"
+    server:wait_for_event { event = "drain_timeout", exchanges = 1 }
+    assert.same({ "exit", 0 }, { server:wait() })
   end)
 end)
 
