@@ -227,6 +227,36 @@ describe("an HTTP/3 exchange", function()
     assert.equal(0, world:totals("responder").streams - 2)
   end)
 
+  it("leaves a tunnel half open when the origin ends its half", function()
+    for _, ending in ipairs { "finish", "stop" } do
+      local down = world:request {
+        method = "CONNECT", protocol = "websocket", scheme = "https",
+        authority = "app.example.com", path = "/chat",
+      }
+      world:run()
+      local up = world:accept()
+      up:respond { status = 200 }
+      up:write "bye"
+      up:finish()
+      world:run()
+      assert.same({ "bye", "ended" }, { down:read() })
+      down:write "still here"
+      world:run()
+      assert.same({ "still here", "open" }, { up:read() })
+      if ending == "finish" then
+        down:finish()
+        world:run()
+        assert.same({ "", "ended" }, { up:read() })
+      else
+        up:stop()
+        world:run()
+      end
+      world:run()
+      assert.equal(0, world:totals("responder").streams)
+      assert.equal(0, world:totals("requester").streams)
+    end
+  end)
+
   it("is cancelled within one round trip", function()
     local down = world:request(post)
     down:write(text(10000))

@@ -119,6 +119,16 @@ static void stop_upload(struct rv_h3_stream *stream) {
   transport->stop_stream(transport, stream->id, RV_H3_NO_ERROR);
 }
 
+/* After CONNECT each direction ends for itself. */
+static bool is_over(const struct rv_h3_stream *stream) {
+  bool tunnel =
+      rv_span_equal(stream->exchange->request.method, RV_SPAN("CONNECT"));
+  return stream->end_written &&
+         (!tunnel || stream->upload_stopped ||
+             !rv_h3_stream_is_receiving(stream) ||
+             rv_pipe_is_unwanted(&stream->exchange->request_body));
+}
+
 void rv_h3_responder_process(struct rv_h3_stream *stream) {
   struct rv_exchange *exchange = stream->exchange;
   if (!stream->handed)
@@ -141,7 +151,7 @@ void rv_h3_responder_process(struct rv_h3_stream *stream) {
     fail(stream, exchange->response_body.cause);
   else if (exchange->concluded)
     fail(stream, exchange->failure);
-  else if (stream->end_written)
+  else if (is_over(stream))
     end(stream);
   else
     stop_upload(stream);
