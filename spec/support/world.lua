@@ -387,15 +387,21 @@ function World:close()
   for i = #self.closers, 1, -1 do
     self.closers[i]()
   end
+  local ok, fault = true, nil
   for _, list in ipairs { self.clients, self.servers } do
     for _, engine in ipairs(list) do
       if not engine:is_closed() then
-        self:settle(engine)
+        if ok then -- the first fault is told, the rest only closed
+          ok, fault = pcall(self.settle, self, engine)
+        end
         self:close_engine(engine)
       end
     end
   end
   self.c:free()
+  if not ok then
+    error(fault, 0)
+  end
 end
 
 -- Without visitors no exchange may last; without clients a server holds nothing.
