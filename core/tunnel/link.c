@@ -118,7 +118,9 @@ static void on_credit(
   struct rv_link *link = link_of(application);
 
   link->message_blocked = false;
-  if (link->session != NULL && stream_id != link->message_stream)
+  /* -1 is news for all, and also what message_stream is without a message */
+  if (link->session != NULL &&
+      (stream_id < 0 || stream_id != link->message_stream))
     rv_h3_session_credited(link->session, stream_id);
 }
 
