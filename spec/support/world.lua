@@ -38,7 +38,7 @@ local function new_world()
     make_certificate()
   end
   return setmetatable({
-    c = core.new(), servers = {}, clients = {}, closers = {},
+    c = core.new(), servers = {}, clients = {}, closers = {}, relays = {},
   }, World)
 end
 
@@ -374,7 +374,7 @@ end
 -- A relay of datagrams in front of the newest server: relay:address().
 function World:relay()
   local relay = relays.new(self.c, self.servers[#self.servers]:tunnel_address())
-  table.insert(self.closers, function() relay:close() end)
+  table.insert(self.relays, relay)
   return relay
 end
 
@@ -397,6 +397,9 @@ function World:close()
         self:close_engine(engine)
       end
     end
+  end
+  for _, relay in ipairs(self.relays) do
+    relay:close()
   end
   self.c:free()
   if not ok then
