@@ -190,6 +190,7 @@ static void on_timer(struct rv_timer *timer) {
       connection->transport, connection->endpoint->engine->now);
   if (r != 0)
     rv_quic_connection_fail(connection, r);
+  connection->timed = true;
   rv_quic_connection_touch(connection);
 }
 

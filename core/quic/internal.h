@@ -107,6 +107,8 @@ struct rv_quic_connection {
   bool silent;              /* ends without CONNECTION_CLOSE */
   bool reset;               /* a stateless reset came */
   bool ping;
+  bool timed;     /* woken by its timer: probes may be due, more than one */
+  bool exhausted; /* the application had nothing more for the last packet */
 };
 
 /* connection.c */

@@ -154,6 +154,7 @@ static ngtcp2_ssize write_packet(ngtcp2_conn *transport, ngtcp2_path *path,
         &accepted, offered ? offer.flags : NGTCP2_WRITE_STREAM_FLAG_NONE,
         offer.write.stream_id, offer.vectors, offer.write.vector_count, now);
   } while (!take_result(connection, &offer, offered, result, accepted));
+  connection->exhausted = !offered;
   return result;
 }
 
@@ -177,9 +178,21 @@ static int send_batch(struct rv_quic_connection *connection,
       });
 }
 
+/* Had everything that was to be said room in the batch? A last packet that is
+   not full and was not held up by the application tells. */
+static bool is_drained(const struct rv_quic_connection *connection,
+    size_t length, size_t segment_size) {
+  size_t full =
+      ngtcp2_conn_get_path_max_tx_udp_payload_size2(connection->transport);
+  size_t rest = length % segment_size;
+
+  return connection->exhausted && !connection->timed &&
+         connection->handshake_reported && (rest ? rest : segment_size) < full;
+}
+
 /* One batch of at most `size` bytes: what was written, 0, or an error. */
 static ngtcp2_ssize write_batch(
-    struct rv_quic_connection *connection, size_t size) {
+    struct rv_quic_connection *connection, size_t size, bool *drained) {
   struct rv_quic_endpoint *endpoint = connection->endpoint;
   ngtcp2_path_storage path;
   ngtcp2_pkt_info info = { 0 };
@@ -193,9 +206,12 @@ static ngtcp2_ssize write_batch(
       endpoint->engine->now);
   connection->building = false;
   rv_quic_connection_run_deferred(connection);
-  if (n > 0)
-    send_batch(connection, &path.path, endpoint->send_buffer, (size_t)n,
-        segment_size, info.ecn);
+  *drained = n == 0;
+  if (n <= 0)
+    return n;
+  *drained = is_drained(connection, (size_t)n, segment_size);
+  send_batch(connection, &path.path, endpoint->send_buffer, (size_t)n,
+      segment_size, info.ecn);
   return n;
 }
 
@@ -207,6 +223,7 @@ static int write_burst(
   uint64_t now = connection->endpoint->engine->now;
   size_t least = ngtcp2_conn_get_max_tx_udp_payload_size2(transport);
   size_t budget = ngtcp2_conn_get_send_quantum2(transport);
+  bool drained;
   ngtcp2_ssize n;
 
   if (budget < least)
@@ -214,16 +231,17 @@ static int write_burst(
   if (budget > RV_QUIC_MAX_BURST)
     budget = RV_QUIC_MAX_BURST;
   do {
-    n = write_batch(connection, budget);
+    n = write_batch(connection, budget, &drained);
     if (n < 0)
       return (int)n;
     budget -= (size_t)n;
-  } while (n > 0 && budget >= least &&
+  } while (!drained && budget >= least &&
            !rv_quic_endpoint_blocked(connection->endpoint));
   *deadline = ngtcp2_conn_get_expiry2(transport);
   ngtcp2_conn_update_pkt_tx_time(transport, now);
-  if (n > 0)
+  if (!drained)
     *deadline = ngtcp2_conn_get_expiry2(transport);
+  connection->timed = false;
   return 0;
 }
 
