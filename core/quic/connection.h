@@ -69,8 +69,9 @@ struct rv_quic_application {
   void (*on_stream_acknowledged)(struct rv_quic_application *application,
       int64_t stream_id, uint64_t length);
 
-  /* The peer raised the window of a stream / of the connection / the number of
-     streams that we may open. -1: connection or number of streams. */
+  /* The peer raised the window of a stream, or (-1) the number of streams that
+     we may open. A grown window of the connection is not told: whoever has
+     something to send is asked again after each packet that came. */
   void (*on_credit)(struct rv_quic_application *application, int64_t stream_id);
 
   /* Packet building asks what to send; false: nothing. Bytes must stay valid

@@ -110,28 +110,42 @@ static void note_try(struct route *route, struct rv_member *member) {
   watch_response(route);
 }
 
+/* What a tunnel's refusal to even begin means; RV_FAILURE_NONE: another may. */
+static enum rv_failure failure_of_submit(int error) {
+  switch (error) {
+  case REVERST_ERR_MALFORMED:
+    return RV_FAILURE_REQUEST_MALFORMED;
+  case REVERST_ERR_NO_MEMORY:
+    return RV_FAILURE_LIMIT;
+  default:
+    return RV_FAILURE_NONE;
+  }
+}
+
 /* Sends the exchange to a tunnel, or queues it, or fails it: the route may be
    gone afterwards. */
 static void dispatch(struct route *route) {
   struct rv_member *member;
-  bool may_wait;
-  enum rv_failure failure = RV_FAILURE_NO_TUNNEL;
+  bool may_wait = false;
+  enum rv_failure failure = RV_FAILURE_NONE;
 
-  while ((member = find_member(route, &may_wait)) != NULL) {
-    if (rv_server_tunnel_submit(member->tunnel, route->exchange) == 0) {
+  while (failure == RV_FAILURE_NONE && route->tried_count < MAX_TRIES &&
+         (member = find_member(route, &may_wait)) != NULL) {
+    int r = rv_server_tunnel_submit(member->tunnel, route->exchange);
+
+    if (r == 0) {
       note_try(route, member);
       return;
     }
-    if (route->tried_count == MAX_TRIES)
-      break;
+    failure = failure_of_submit(r);
     route->tried[route->tried_count++] = member->id;
   }
-  if (may_wait) {
+  if (failure == RV_FAILURE_NONE && may_wait) {
     if (wait_for_stream(route) == 0)
       return;
     failure = RV_FAILURE_LIMIT;
   }
-  give_up(route, failure);
+  give_up(route, failure == RV_FAILURE_NONE ? RV_FAILURE_NO_TUNNEL : failure);
 }
 
 static bool may_try_again(const struct route *route) {
