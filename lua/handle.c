@@ -12,18 +12,31 @@ static int collect(lua_State *L) {
   return 0;
 }
 
+/* Known by its name only when it is complete: without __gc an object would
+   write into a handle that is gone. */
+static void push_metatable(
+    lua_State *L, const char *type, const luaL_Reg *methods) {
+  if (luaL_getmetatable(L, type) != LUA_TNIL)
+    return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, collect);
+  lua_setfield(L, -2, "__gc");
+  lua_pushstring(L, type);
+  lua_setfield(L, -2, "__name");
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, type);
+}
+
 struct rv_lua_object **rv_lua_handle_push(
     lua_State *L, const char *type, const luaL_Reg *methods) {
   struct rv_lua_object **cell = lua_newuserdatauv(L, sizeof(void *), 0);
 
   *cell = NULL;
-  if (luaL_newmetatable(L, type)) {
-    luaL_setfuncs(L, methods, 0);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, collect);
-    lua_setfield(L, -2, "__gc");
-  }
+  push_metatable(L, type, methods);
   lua_setmetatable(L, -2);
   return cell;
 }

@@ -5,6 +5,34 @@ local options = require "reverst.options"
 local paths = require "reverst.paths"
 local text = require "reverst.text"
 
+-- What config.lua returns.  A duration is "30s", "1m30s", "500ms" or a number
+-- of seconds; false is off.
+
+---@alias reverst.Duration string|number
+
+---@class reverst.Config
+---@field tunnel? reverst.TunnelConfig
+---@field http? { address?: string } where visitors connect; default "127.0.0.1:8181"
+---@field log? { level?: "trace"|"debug"|"info"|"warn"|"error"|"off" }
+---@field drain_timeout? reverst.Duration|false
+---@field groups table<string, reverst.GroupConfig>
+
+---@class reverst.TunnelConfig
+---@field address? string where tunnel clients connect; default "127.0.0.1:7171"
+---@field server_name? string required, here or by -n
+---@field certificate_path? string required, here or by -c; relative to this file
+---@field private_key_path? string required, here or by -k
+---@field max_idle_timeout? reverst.Duration
+---@field keep_alive_period? reverst.Duration|false
+
+---@class reverst.GroupConfig
+---@field hosts string[]
+---@field authenticate reverst.Strategy
+---@field balance? "round_robin"
+---@field retries? integer default 2
+---@field response_timeout? reverst.Duration|false default false
+---@field queue_timeout? reverst.Duration default "30s"
+
 local config = {}
 
 -- collects "file: place: message"
