@@ -115,7 +115,8 @@ void rv_quic_connection_set_application(struct rv_quic_connection *connection,
 /* [anywhere] Something is to be sent: one burst at the end of the turn. */
 void rv_quic_connection_touch(struct rv_quic_connection *connection);
 
-/* REVERST_ERR_AGAIN: the peer allows no more streams now. Not within ngtcp2. */
+/* REVERST_ERR_AGAIN: the peer allows no more streams now. REVERST_ERR_CLOSED,
+   REVERST_ERR_NO_MEMORY. Not within ngtcp2. */
 int rv_quic_connection_open_stream(
     struct rv_quic_connection *connection, bool bidi, int64_t *stream_id);
 uint64_t rv_quic_connection_streams_left(
@@ -141,8 +142,9 @@ void rv_quic_connection_release_stream(struct rv_quic_connection *connection);
 void rv_quic_connection_close(struct rv_quic_connection *connection,
     enum rv_quic_close_kind kind, uint64_t code, struct rv_span reason);
 
-/* The peer is trusted from now on: connection credit flows (before, none is
-   given beyond the initial window, so that strangers cost little). */
+/* The peer is trusted from now on: connection credit flows, at first 1 MiB of
+   it (before, none is given beyond the initial window, so that strangers cost
+   little). A client trusts its server when the handshake is done. */
 void rv_quic_connection_accept(struct rv_quic_connection *connection);
 
 /* A client moves to another local address of its own (RFC 9000 section 9).

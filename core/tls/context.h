@@ -23,6 +23,8 @@ struct rv_tls_server_options {
 int rv_tls_server_context_new(struct rv_tls_context **context,
     struct rv_engine *engine, const struct rv_tls_server_options *options);
 
+/* Unless `insecure`, the peer's certificate must lead to one of the roots, be
+   valid now, and name the host in its SubjectAltName. */
 struct rv_tls_client_options {
   const char *ca_path; /* PEM file; NULL: the system's roots */
   bool insecure;       /* the peer's certificate is not checked at all */
