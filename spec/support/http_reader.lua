@@ -91,11 +91,11 @@ function Reader:choose_body()
 end
 
 function Reader:read_head()
-  local line, fields, rest =
-    self.rest:match("^([^\r\n]*)\r\n(.-\r\n)\r\n(.*)$")
+  local fields = ""
+  local line, rest = self.rest:match("^([^\r\n]*)\r\n\r\n(.*)$")
   if not line then
-    line, rest = self.rest:match("^([^\r\n]*)\r\n\r\n(.*)$")
-    fields = ""
+    line, fields, rest =
+      self.rest:match("^([^\r\n]*)\r\n(.-\r\n)\r\n(.*)$")
   end
   if not line then
     return false

@@ -123,6 +123,7 @@ static void on_event(evutil_socket_t fd, short what, void *argument) {
       fd, visitor->buffer + visitor->received, BUFFER_SIZE - visitor->received);
   if (n > 0) {
     visitor->received += (size_t)n;
+    visitor->buffer[visitor->received] = '\0'; /* for strtol */
     look_at_answer(visitor);
   } else if (n == 0 || errno != EAGAIN) {
     break_visitor(visitor);
@@ -133,7 +134,7 @@ static void start_visitor(struct load *load, struct visitor *visitor) {
   int on = 1;
 
   visitor->load = load;
-  visitor->buffer = malloc(BUFFER_SIZE);
+  visitor->buffer = malloc(BUFFER_SIZE + 1);
   visitor->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (visitor->fd < 0 || visitor->buffer == NULL)
     abort();

@@ -44,6 +44,8 @@ struct listener {
 /* ---- bytes ---- */
 
 static void append(struct bytes *bytes, const char *data, size_t length) {
+  if (length == 0)
+    return;
   if (bytes->length + length > bytes->capacity) {
     bytes->capacity = 2 * bytes->capacity + length;
     bytes->data = realloc(bytes->data, bytes->capacity);
