@@ -38,7 +38,7 @@ local function new_world()
     make_certificate()
   end
   return setmetatable({
-    c = core.new(), servers = {}, clients = {}, closers = {}, relays = {},
+    c = core.new(), servers = {}, clients = {}, open = {}, relays = {},
   }, World)
 end
 
@@ -197,6 +197,22 @@ function World:close_engine(engine)
   end)
 end
 
+-- Closed engines are forgotten, so that a long spec does not keep them.
+function World:forget_closed()
+  for _, list in ipairs { self.servers, self.clients } do
+    for i = #list, 1, -1 do
+      if list[i]:is_closed() then
+        table.remove(list, i)
+      end
+    end
+  end
+end
+
+function World:close_object(object)
+  object:close()
+  self.open[object] = nil
+end
+
 -- ---- visitors ----
 
 local Visitor = {}
@@ -210,7 +226,7 @@ function World:visitor(options)
   local visitor = setmetatable({ world = self }, Visitor)
   visitor.wire = wires.connect(self.c, options.address or server:http_address(),
     {}, options.receive_buffer)
-  table.insert(self.closers, function() visitor.wire:close() end)
+  self.open[visitor.wire] = true
   return visitor
 end
 
@@ -306,7 +322,7 @@ function World:ask(request)
   local visitor = self:visitor(request)
   visitor:ask(request)
   local answer = visitor:read_answer()
-  visitor.wire:close()
+  self:close_object(visitor.wire)
   return answer
 end
 
@@ -323,7 +339,7 @@ function World:start_load(options)
   options.address = options.address or self.servers[#self.servers]:http_address()
   options.request = World.request_bytes(options)
   local started = load.start(self.c, options)
-  table.insert(self.closers, function() started:close() end)
+  self.open[started] = true
   return started
 end
 
@@ -332,7 +348,7 @@ function World:load(options)
   self:run("the load's end", function() return started:is_done() end,
     options.seconds or 300)
   local counts = started:counts()
-  started:close()
+  self:close_object(started)
   return counts
 end
 
@@ -346,7 +362,7 @@ function World:origin(on_request, on_connection)
     on_accept = function(_, wire, handlers)
       origin.connections = origin.connections + 1
       table.insert(origin.wires, wire)
-      table.insert(self.closers, function() wire:close() end)
+      self.open[wire] = true
       if on_connection then
         return on_connection(wire, handlers)
       end
@@ -366,7 +382,7 @@ function World:origin(on_request, on_connection)
       end
     end,
   })
-  table.insert(self.closers, function() origin.listener:close() end)
+  self.open[origin.listener] = true
   origin.address = origin.listener:address()
   return origin
 end
@@ -384,8 +400,8 @@ end
 -- made for them has to go by itself. on_closed of an engine, which is waited
 -- for, comes only when its objects and chunks are all gone.
 function World:close()
-  for i = #self.closers, 1, -1 do
-    self.closers[i]()
+  for object in pairs(self.open) do
+    object:close()
   end
   local ok, fault = true, nil
   for _, list in ipairs { self.clients, self.servers } do

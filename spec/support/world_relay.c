@@ -120,6 +120,17 @@ static int rebind(lua_State *L) {
   return 0;
 }
 
+/* relay:inject(bytes): a datagram to the server that no client sent */
+static int inject(lua_State *L) {
+  struct relay *relay = check_relay(L);
+  size_t length;
+  const char *data = luaL_checklstring(L, 2, &length);
+
+  (void)!sendto(relay->outer, data, length, 0,
+      (struct sockaddr *)&relay->server, sizeof(relay->server));
+  return 0;
+}
+
 static int close_relay(lua_State *L) {
   struct relay *relay = luaL_checkudata(L, 1, CLASS);
 
@@ -139,6 +150,7 @@ int luaopen_spec_world_relay(lua_State *L) {
     { "address", address },
     { "silence", silence },
     { "rebind", rebind },
+    { "inject", inject },
     { "close", close_relay },
     { NULL, NULL },
   };
