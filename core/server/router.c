@@ -138,7 +138,9 @@ static void dispatch(struct route *route) {
       return;
     }
     failure = failure_of_submit(r);
-    route->tried[route->tried_count++] = member->id;
+    /* one that has ended by it is not found again, and was no try */
+    if (rv_server_tunnel_is_live(member->tunnel))
+      route->tried[route->tried_count++] = member->id;
   }
   if (failure == RV_FAILURE_NONE && may_wait) {
     if (wait_for_stream(route) == 0)

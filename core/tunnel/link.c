@@ -232,6 +232,7 @@ void rv_link_send_message(struct rv_link *link, int64_t stream_id) {
 }
 
 void rv_link_close(struct rv_link *link, uint64_t code, struct rv_span reason) {
+  link->closing = true;
   if (link->connection != NULL)
     rv_quic_connection_close(
         link->connection, RV_QUIC_CLOSE_APPLICATION, code, reason);

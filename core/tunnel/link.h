@@ -20,6 +20,7 @@ struct rv_link {
   struct rv_engine *engine;
   struct rv_quic_connection *connection; /* NULL once closed */
   struct rv_h3_session *session;         /* NULL: not yet, or no more */
+  bool closing; /* the connection is being closed by this end */
 
   int64_t message_stream; /* that our message goes out on; -1: none */
   struct rv_buffer message;

@@ -234,7 +234,7 @@ static void on_registration_timeout(struct rv_timer *timer) {
 
 int rv_server_tunnel_submit(
     struct rv_server_tunnel *tunnel, struct rv_exchange *exchange) {
-  if (tunnel->state != LIVE || tunnel->link.connection == NULL)
+  if (!rv_server_tunnel_is_live(tunnel) || tunnel->link.connection == NULL)
     return REVERST_ERR_CLOSED;
   if (tunnel->link.session == NULL && start_session(tunnel) < 0)
     return REVERST_ERR_CLOSED;
@@ -264,7 +264,7 @@ static void run_news_job(struct rv_job *job) {
 }
 
 bool rv_server_tunnel_is_live(const struct rv_server_tunnel *tunnel) {
-  return tunnel->state == LIVE;
+  return tunnel->state == LIVE && !tunnel->link.closing;
 }
 
 bool rv_server_tunnel_is_draining(const struct rv_server_tunnel *tunnel) {
