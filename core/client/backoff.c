@@ -8,17 +8,24 @@
 
 void rv_backoff_connected(struct rv_backoff *backoff, uint64_t now) {
   backoff->connected_since = now;
+  backoff->served = false;
+}
+
+void rv_backoff_served(struct rv_backoff *backoff) {
+  backoff->served = true;
 }
 
 uint64_t rv_backoff_next(struct rv_backoff *backoff, struct rv_engine *engine) {
   uint64_t lasted = 0, ceiling;
+  bool served = backoff->served;
 
   if (backoff->connected_since != 0)
     lasted = engine->now - backoff->connected_since;
   backoff->connected_since = 0;
+  backoff->served = false;
   if (lasted >= HEALTHY)
     backoff->failures = 0;
-  if (lasted >= STABLE)
+  if (lasted >= STABLE || served)
     return 0;
   ceiling = RV_SECOND << (backoff->failures < 6 ? backoff->failures : 6);
   if (ceiling > LONGEST)

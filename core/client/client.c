@@ -176,6 +176,7 @@ static void count_request(
                                            : &client->application.handler;
 
   client->requests++;
+  rv_backoff_served(&client->backoff);
   next->handle(next, exchange);
 }
 
