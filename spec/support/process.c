@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Child processes, for specs: arguments, environment, pipes, signals and exit.
    Nothing here waits but poll.  A child dies with this process. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -159,10 +161,11 @@ static int read_stream(lua_State *L) {
     return 0;
   piece = luaL_buffinitsize(L, &buffer, PIECE_SIZE);
   n = read(process->ends[stream], piece, PIECE_SIZE);
-  if (n == 0)
-    close_end(process, stream);
   luaL_pushresultsize(&buffer, n > 0 ? (size_t)n : 0);
-  return n == 0 ? 0 : 1;
+  if (n > 0 || (n < 0 && errno == EAGAIN))
+    return 1;
+  close_end(process, stream); /* the end, or a reset */
+  return 0;
 }
 
 /* write(process, bytes) -> how many were taken, or nil if nobody reads */
@@ -273,6 +276,44 @@ static int now(lua_State *L) {
   return 1;
 }
 
+/* connect(host, port) -> a process that is none: its input and output are those
+   of a TCP connection, it never has a status but that of a success */
+static int connect_to(lua_State *L) {
+  struct sockaddr_in address = { .sin_family = AF_INET };
+  struct process *process;
+
+  if (inet_pton(AF_INET, luaL_checkstring(L, 1), &address.sin_addr) != 1)
+    return luaL_argerror(L, 1, "an IPv4 address");
+  address.sin_port = htons((uint16_t)luaL_checkinteger(L, 2));
+  process = push_process(L);
+  process->ends[INPUT] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connect(process->ends[INPUT], (struct sockaddr *)&address,
+          sizeof(address)) != 0)
+    return luaL_error(L, "connect: %s", strerror(errno));
+  fcntl(process->ends[INPUT], F_SETFL, O_NONBLOCK);
+  process->ends[OUTPUT] = fcntl(process->ends[INPUT], F_DUPFD_CLOEXEC, 0);
+  return 1;
+}
+
+/* free_port("tcp" or "udp") -> a port of 127.0.0.1 that nobody has just now,
+   for programs that cannot tell which they got */
+static int free_port(lua_State *L) {
+  static const char *const names[] = { "tcp", "udp", NULL };
+  static const int types[] = { SOCK_STREAM, SOCK_DGRAM };
+  int type = types[luaL_checkoption(L, 1, "tcp", names)];
+  struct sockaddr_in address = { .sin_family = AF_INET };
+  socklen_t length = sizeof(address);
+  int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (bind(fd, (struct sockaddr *)&address, length) != 0 ||
+      getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+    luaL_error(L, "no free port: %s", strerror(errno));
+  close(fd);
+  lua_pushinteger(L, ntohs(address.sin_port));
+  return 1;
+}
+
 int luaopen_spec_process(lua_State *L) {
   static const luaL_Reg functions[] = {
     { "spawn", spawn },
@@ -284,6 +325,9 @@ int luaopen_spec_process(lua_State *L) {
     { "status", get_status },
     { "poll", poll_processes },
     { "now", now },
+    { "free_port", free_port },
+    { "connect", connect_to },
+    { "close", collect },
     { NULL, NULL },
   };
 

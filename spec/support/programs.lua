@@ -29,6 +29,23 @@ function programs.start(arguments)
   return program
 end
 
+--- Connects to a TCP address; what comes back is the "output" of it, which ends
+--- when the other side closes.
+function programs.connect(address)
+  local host, port = address:match "^(.*):(%d+)$"
+  local connection = setmetatable({
+    name = "connection to " .. address,
+    handle = process.connect(host, tonumber(port)),
+    pieces = { output = {}, errors = {} },
+    rest = { output = "", errors = "" },
+    lines = {},
+    seen = 0,
+    is_connection = true,
+  }, Program)
+  running[#running + 1] = connection
+  return connection
+end
+
 -- takes what one pipe has; true while it is open
 local function take(program, stream)
   local bytes
@@ -146,13 +163,11 @@ end
 
 -- "key=value" and 'key="va lue"' from a position on; position after it
 local function next_pair(line, position)
-  local key, first, after = line:match("^%s*([%w_.-]+)=()()", position)
+  local key, first = line:match("^%s*([%w_.-]+)=()", position)
   if not key then
     return
   elseif line:sub(first, first) ~= '"' then
-    local value
-    value, after = line:match("^(%S*)()", first)
-    return key, value, after
+    return key, line:match("^(%S*)()", first)
   end
   local last = first + 1
   while line:sub(last, last) ~= '"' and last <= #line do
@@ -271,6 +286,14 @@ function Program:close_input()
   process.close_input(self.handle)
 end
 
+--- Closes a connection; nothing to programs.
+function Program:hang_up()
+  if self.is_connection then
+    process.close(self.handle)
+    self.is_over = true
+  end
+end
+
 function Program:signal(name)
   return process.signal(self.handle, name)
 end
@@ -309,12 +332,34 @@ local function complaint(program)
   end
 end
 
+--- Takes a program that has ended out of what end_all looks at.
+function programs.forget(program)
+  for i, other in ipairs(running) do
+    if other == program then
+      table.remove(running, i)
+      return
+    end
+  end
+end
+
+--- Lets everything in action() take at most so many seconds.
+function programs.with_patience(seconds, action)
+  local before = patience
+  patience = seconds
+  local ok, message = pcall(action)
+  patience = before
+  if not ok then
+    error(message, 0)
+  end
+end
+
 --- Asks every program to end, in the reverse order of their starts, and fails
 --- if one does not, or not well.  For after_each.
 function programs.end_all()
   local complaints = {}
   for i = #running, 1, -1 do
     local program = running[i]
+    program:hang_up()
     program:signal "CONT"
     program:signal "TERM"
     if not pcall(wait_for_end, program) then

@@ -1,0 +1,14 @@
+-- Cells of the interoperability matrix that a peer cannot do.  An unexpected
+-- success fails, too.
+
+return {
+  ["the original client on our server"] = {
+    ["shows a visitor that the application misbehaves"] =
+      "ends a broken answer as if it were whole",
+  },
+  ["our client on the original server"] = {
+    ["passes on server-sent events one by one"] = "buffers responses",
+    ["echoes an upload while it lasts"] = "buffers responses",
+    ["echoes 10 MB"] = "loses bytes of an upload once the response has begun",
+  },
+}
