@@ -26,12 +26,14 @@ function Rogue.new(world, options)
   local rogue = setmetatable({
     world = world, c = rogues.new(world.c, options),
   }, Rogue)
-  table.insert(world.closers, function()
-    rogue:close()
-    world:run("the end of a rogue", function() return rogue:is_closed() end)
-  end)
+  world.open[rogue] = true
   world:run("a rogue's handshake", function() return rogue:facts().open end)
   return rogue
+end
+
+function Rogue:close()
+  self.c:close()
+  self.world:run("the end of a rogue", function() return self.c:is_closed() end)
 end
 
 -- Joins the group; on success the server counts one tunnel more.
