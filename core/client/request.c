@@ -319,9 +319,13 @@ int reverst_respond(
 
 int reverst_response_start(
     reverst_request *request, const reverst_response *response) {
+  int r;
+
   if (response->body != NULL || response->body_length > 0)
     return REVERST_ERR_INVALID;
-  return send_head(request, response, false);
+  r = send_head(request, response, false);
+  wake_request(&request->waker); /* without a body it is over */
+  return r;
 }
 
 static struct rv_pipe *writable_pipe(reverst_request *request) {

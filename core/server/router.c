@@ -129,6 +129,8 @@ static void dispatch(struct route *route) {
   bool may_wait = false;
   enum rv_failure failure = RV_FAILURE_NONE;
 
+  if (route->exchange->cancelled)
+    return; /* the job that frees it is on its way */
   while (failure == RV_FAILURE_NONE && route->tried_count < MAX_TRIES &&
          (member = find_member(route, &may_wait)) != NULL) {
     int r = rv_server_tunnel_submit(member->tunnel, route->exchange);
