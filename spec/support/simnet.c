@@ -29,7 +29,7 @@ struct simnet_socket {
   struct rv_datagram_sink sink;
   struct simnet_socket_options options;
   struct rv_address address, outer;
-  bool full, shut;
+  bool full, shut, dark;
 };
 
 struct simnet {
@@ -138,7 +138,7 @@ static void enqueue(struct simnet *net, const struct rv_address *from,
 
 static void transmit(struct simnet *net, const struct simnet_socket *socket,
     const struct rv_datagram *datagram, size_t offset, size_t length) {
-  if (net->link.blackhole || chance(net, net->link.loss))
+  if (net->link.blackhole || socket->dark || chance(net, net->link.loss))
     return;
   for (int copies = chance(net, net->link.duplication) ? 2 : 1; copies > 0;
        --copies)
@@ -169,7 +169,8 @@ static void deliver(struct simnet *net, struct event *event) {
   for (size_t i = 0; i < net->socket_count; ++i) {
     struct simnet_socket *socket = net->sockets[i];
 
-    if (socket->shut || !rv_address_equal(&socket->outer, &event->to))
+    if (socket->shut || socket->dark ||
+        !rv_address_equal(&socket->outer, &event->to))
       continue;
     socket->host->engine.now = net->now;
     socket->options.on_datagram(
@@ -242,6 +243,10 @@ void simnet_socket_set_full(struct simnet_socket *socket, bool full) {
   socket->full = full;
   if (was_full && !full && socket->options.on_writable)
     socket->options.on_writable(socket->options.user_data);
+}
+
+void simnet_socket_set_dark(struct simnet_socket *socket, bool dark) {
+  socket->dark = dark;
 }
 
 static uint64_t read_clock(void *context) {

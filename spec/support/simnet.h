@@ -51,6 +51,8 @@ void simnet_socket_rebind(struct simnet_socket *socket);
 void simnet_socket_move(struct simnet_socket *socket);
 /* A full socket takes no datagram; `on_writable` comes when it is over. */
 void simnet_socket_set_full(struct simnet_socket *socket, bool full);
+/* Nothing comes or goes, and nobody is told. */
+void simnet_socket_set_dark(struct simnet_socket *socket, bool dark);
 
 /* Any bytes from anywhere. */
 void simnet_inject(struct simnet *net, const struct simnet_socket *to,
