@@ -9,6 +9,10 @@ local function hex(text)
   return (text:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
 
+local function in_one_piece(text)
+  return { text }
+end
+
 local function every_byte(text)
   local pieces = {}
   for i = 1, #text do pieces[i] = text:sub(i, i) end
@@ -110,7 +114,7 @@ local verdicts = {
 describe("the decoder of registrations", function()
   for _, vector in ipairs(vectors.decode_request) do
     local verdict = assert(verdicts[vector.name], vector.name)
-    for how, split in pairs { whole = function(text) return { text } end, ["byte by byte"] = every_byte } do
+    for how, split in pairs { whole = in_one_piece, ["byte by byte"] = every_byte } do
       it(("judges %q as %q, %s"):format(vector.name, verdict, how), function()
         local text = bytes(vector.hex)
         local pieces = split(text)
@@ -167,7 +171,8 @@ describe("the decoder of registrations", function()
   end)
 
   it("bounds what it reads", function()
-    local _, fault = message.decode("request", { "\xdf\xff\xff\xff\xff" .. ("\xa1a\xc0"):rep(30000) }, false)
+    local endless = "\xdf\xff\xff\xff\xff" .. ("\xa1a\xc0"):rep(30000)
+    local _, fault = message.decode("request", { endless }, false)
     assert.match("64 KiB", fault)
     local many = {}
     for i = 1, 65 do many[i] = { "key" .. i, "v" } end
@@ -181,19 +186,27 @@ describe("the decoder of registrations", function()
   end)
 
   it("refuses a metadata key that comes twice, and control characters in a group", function()
-    local twice = message.encode_request { group = "main", metadata = { { "a", "b" }, { "a", "c" } } }
-    assert.equal("bad", (message.decode("request", { twice }, true)))
-    for _, group in ipairs { "a\0b", "a\nb", "\x7f", "\xc2\x85", "\xed\xa0\x80", "\xc0\xaf", "\xf5\x80\x80\x80" } do
-      assert.equal("bad", (message.decode("request", { message.encode_request { group = group } }, true)), hex(group))
+    local function judge(what)
+      return message.decode("request", { message.encode_request(what) }, true)
     end
-    local result, what = message.decode("request", { message.encode_request { group = "gr\xc3\xbcn \xf0\x9f\x8c\xb1" } }, true)
+    assert.equal("bad", (judge { group = "main", metadata = { { "a", "b" }, { "a", "c" } } }))
+    for _, group in ipairs {
+      "a\0b", "a\nb", "\x7f", "\xc2\x85", "\xed\xa0\x80", "\xc0\xaf", "\xf5\x80\x80\x80",
+    } do
+      assert.equal("bad", (judge { group = group }), hex(group))
+    end
+    local green = "gr\xc3\xbcn \xf0\x9f\x8c\xb1"
+    local result, what = judge { group = green }
     assert.equal("complete", result)
-    assert.equal("gr\xc3\xbcn \xf0\x9f\x8c\xb1", what.group)
+    assert.equal(green, what.group)
   end)
 
   it("survives random bytes and random changes of good ones", function()
     math.randomseed(7)
-    local good = message.encode_request { group = "main", metadata = { { "Authorization", "Basic x" }, { "k", "v" } } }
+    local good = message.encode_request {
+      group = "main",
+      metadata = { { "Authorization", "Basic x" }, { "k", "v" } },
+    }
     for _ = 1, 20000 do
       local pieces = {}
       for i = 1, math.random(1, 3) do
@@ -204,7 +217,8 @@ describe("the decoder of registrations", function()
       message.decode("request", pieces, math.random(2) == 1)
       local at = math.random(#good)
       local changed = good:sub(1, at - 1) .. string.char(math.random(0, 255)) .. good:sub(at + 1)
-      message.decode(math.random(2) == 1 and "request" or "response", { changed }, true)
+      local kind = math.random(2) == 1 and "request" or "response"
+      message.decode(kind, { changed }, true)
     end
   end)
 end)
@@ -212,10 +226,14 @@ end)
 describe("the decoder of answers", function()
   it("reads what our encoder writes", function()
     for code = 0, 4 do
-      local text = message.encode_response { code = code, body = "why", metadata = { { "Reverst-Features", "drain" } } }
+      local text = message.encode_response {
+        code = code, body = "why", metadata = { { "Reverst-Features", "drain" } },
+      }
       local result, what = message.decode("response", every_byte(text), true)
       assert.equal("complete", result)
-      assert.same({ code = code, body = "why", group = "", metadata = { ["Reverst-Features"] = "drain" } }, what)
+      assert.same({
+        code = code, body = "why", group = "", metadata = { ["Reverst-Features"] = "drain" },
+      }, what)
     end
   end)
 end)
@@ -226,6 +244,8 @@ describe("the check of what a client may send", function()
     assert.match("no name", message.check_request { group = "" })
     assert.match("255", message.check_request { group = ("g"):rep(256) })
     assert.match("UTF%-8", message.check_request { group = "\xff" })
-    assert.match("64 KiB", message.check_request { group = "main", metadata = { { "k", ("v"):rep(66000) } } })
+    assert.match("64 KiB", message.check_request {
+      group = "main", metadata = { { "k", ("v"):rep(66000) } },
+    })
   end)
 end)

@@ -231,13 +231,11 @@ describe("a stream", function()
   local function exercise(random)
     local sides = { near, far }
     local sent = { {}, {} }
-    local total = { 0, 0 }
     for _ = 1, 60 do
       local i, act = random(2), random(4)
       if act == 1 then
         local text = string.rep(string.char(random(32, 126)), random(100000))
         sent[i][#sent[i] + 1] = text
-        total[i] = total[i] + #text
         sides[i]:write(text)
       elseif act == 2 then
         sides[i]:set_reading(random(2) == 1)

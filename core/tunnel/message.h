@@ -36,8 +36,9 @@ struct rv_message {
   struct rv_fields metadata;
 };
 
-void rv_message_init(struct rv_message *message);   /* version 1 */
-/* Wipes the values of the metadata, which must be in the message's own arena. */
+void rv_message_init(struct rv_message *message); /* version 1 */
+/* Wipes the values of the metadata, which must be in the message's own arena.
+ */
 void rv_message_deinit(struct rv_message *message);
 
 /* Exactly the bytes that the Go original writes; no bounds but the buffer's. */

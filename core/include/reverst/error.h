@@ -20,7 +20,7 @@ extern "C" {
   X(CONNECT, -8, "the connection cannot be made")                              \
   X(CERTIFICATE, -9, "the certificate cannot be used")                         \
   X(PRIVATE_KEY, -10, "the private key cannot be used")                        \
-  X(TLS, -11, "TLS failed")                             \
+  X(TLS, -11, "TLS failed")                                                    \
   X(SYSTEM, -12, "the operating system reported an error")                     \
   X(LIMIT, -13, "a limit is reached")                                          \
   X(EXISTS, -14, "it exists already")                                          \
