@@ -21,8 +21,13 @@ function handlers.checksum_of(total)
   return World.checksum(handlers.block:sub(1, total % #handlers.block), sum)
 end
 
+-- Wait for the next event, or leave it when nobody is there any more.
+local function expect_patience(fault)
+  assert(fault == "REVERST_ERR_AGAIN" or fault == "REVERST_ERR_CLOSED", fault)
+end
+
 -- Writes `total` bytes of blocks as the reader takes them, then calls `done` or
--- ends the answer. Calls handlers.on_written with what was written so far.
+-- ends the answer. Returns a table whose `written` says how far it is.
 function handlers.produce(request, total, done, events)
   local written = 0
   local progress = { written = 0 }
@@ -34,8 +39,7 @@ function handlers.produce(request, total, done, events)
       end
       local ok, fault = request:write(piece)
       if not ok then
-        assert.equal("REVERST_ERR_AGAIN", fault)
-        return
+        return expect_patience(fault)
       end
       written = written + #piece
       progress.written = written
@@ -61,8 +65,7 @@ function handlers.consume(request, on_end)
     while true do
       local piece, fault = request:read()
       if not piece then
-        assert.equal("REVERST_ERR_AGAIN", fault)
-        return
+        return expect_patience(fault)
       elseif piece == "" then
         return on_end(length, sum)
       end

@@ -370,7 +370,7 @@ function World:origin(on_request, on_connection)
       handlers.on_data = function()
         pending = pending .. wire:take()
         local head, from = pending:match("^(.-\r\n\r\n)()")
-        while head do
+        while head and not wire:is_closed() do
           pending = pending:sub(from)
           origin.requests = origin.requests + 1
           on_request(wire, head, origin)

@@ -235,6 +235,14 @@ static int close_by_method(lua_State *L) {
   return 0;
 }
 
+/* wire:is_closed(): by us */
+static int is_closed(lua_State *L) {
+  struct wire *wire = luaL_checkudata(L, 1, WIRE);
+
+  lua_pushboolean(L, wire->fd < 0);
+  return 1;
+}
+
 static int collect_wire(lua_State *L) {
   struct wire *wire = luaL_checkudata(L, 1, WIRE);
 
@@ -334,6 +342,7 @@ int luaopen_spec_world_wire(lua_State *L) {
     { "shut", shut },
     { "reset", reset },
     { "close", close_by_method },
+    { "is_closed", is_closed },
     { NULL, NULL },
   };
   static const luaL_Reg listener_methods[] = {

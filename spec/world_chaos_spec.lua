@@ -1,0 +1,219 @@
+-- SPDX-License-Identifier: MIT
+-- Everything at once, in an order that a seed decides.
+--
+-- REVERST_SPEC_SEED=N: that order; REVERST_SPEC_FULL=1: a hundred orders.
+local World = require "world"
+local handlers = require "handlers"
+
+local STEPS = 300
+local MAX_CLIENTS = 5
+
+-- ---- those who answer ----
+
+local answers = {
+  at_once = function(request) request:respond { body = "PONG\n" } end,
+  never = function() end,
+  abort = function(request) request:abort() end,
+  large = function(request)
+    request:start {}
+    handlers.produce(request, 300000)
+  end,
+  endless = function(request)
+    request:start {}
+    handlers.produce(request, math.maxinteger)
+  end,
+  half = function(request)
+    request:start { headers = { { "Content-Length", "100" } } }
+    request:write("half")
+    request:abort()
+  end,
+  echo_length = function(request)
+    handlers.consume(request, function(length)
+      request:respond { body = tostring(length) }
+    end)
+  end,
+  early = function(request) request:respond { status = 403, body = "no" } end,
+}
+local answer_names = {}
+for name in pairs(answers) do
+  table.insert(answer_names, name)
+end
+table.sort(answer_names)
+
+-- ---- those who do ----
+
+local function one_of(list)
+  return list[math.random(#list)]
+end
+
+local function new_chaos(world)
+  local chaos = { world = world, clients = {}, visitors = {}, asked = 0 }
+  chaos.server = world:server {
+    groups = { app = { hosts = { "app.test" }, insecure = true,
+      queue_timeout = 0.5, response_timeout = 2 } },
+  }
+  chaos.origin = world:origin(function(wire)
+    local mood = math.random(6)
+    if mood == 1 then
+      wire:reset()
+    elseif mood == 2 then
+      wire:send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+      wire:close()
+    elseif mood == 3 then
+      wire:send("garbage\r\n\r\n")
+    elseif mood > 3 then
+      wire:send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nPONG\n")
+    end
+  end)
+  return chaos
+end
+
+local steps = {}
+
+function steps.join(chaos)
+  if #chaos.clients >= MAX_CLIENTS then
+    return
+  end
+  local options = { group = "app", max_streams = one_of { 1, 2, 10, 100 } }
+  if math.random(3) == 1 then
+    options.origin = chaos.origin.address
+  else
+    options.on_request = function(_, request)
+      local answer = answers[request:path():sub(2)] or answers.at_once
+      answer(request)
+    end
+  end
+  local client = assert(chaos.world:client(options))
+  table.insert(chaos.clients, client)
+end
+
+function steps.leave(chaos)
+  if #chaos.clients > 0 and math.random(3) == 1 then
+    table.remove(chaos.clients, math.random(#chaos.clients)):close()
+  end
+end
+
+function steps.ask(chaos)
+  local visitor = chaos.world:visitor {
+    receive_buffer = one_of { 0, 0, 4096 },
+  }
+  visitor.wire:rate(one_of { 0, 100, 10000, 65536, 65536, 65536 })
+  local request = {
+    path = "/" .. one_of(answer_names),
+    method = one_of { "GET", "GET", "HEAD", "POST", "PUT", "DELETE" },
+  }
+  local size = one_of { 0, 10, 70000, 400000 }
+  if request.method == "POST" or request.method == "PUT" then
+    if math.random(2) == 1 then
+      request.body = ("x"):rep(size)
+    else
+      request.chunks = { ("x"):rep(size + 1), "y" }
+    end
+  end
+  visitor:ask(request)
+  table.insert(chaos.visitors, visitor)
+  chaos.asked = chaos.asked + 1
+end
+
+function steps.ask_again(chaos)
+  local visitor = #chaos.visitors > 0 and one_of(chaos.visitors)
+  if visitor and visitor:look() and not visitor.wire:ended() then
+    visitor:ask { path = "/at_once" }
+    chaos.asked = chaos.asked + 1
+  end
+end
+
+function steps.go(chaos)
+  if #chaos.visitors == 0 then
+    return
+  end
+  local visitor = table.remove(chaos.visitors, math.random(#chaos.visitors))
+  local way = math.random(4)
+  if way == 1 then
+    visitor.wire:shut()
+    table.insert(chaos.visitors, visitor)
+  elseif way == 2 then
+    visitor.wire:close()
+  else
+    visitor.wire:reset()
+  end
+end
+
+function steps.half_a_request(chaos)
+  local visitor = chaos.world:visitor()
+  visitor:expect()
+  visitor.wire:send(one_of {
+    "GET / HT", "POST /echo_length HTTP/1.1\r\nHost: app.test\r\n" ..
+      "Content-Length: 1000\r\n\r\nhalf",
+    "GET / HTTP/1.1\r\nHost: app.test\r\n\r\nGET /never HTTP/1.1\r\n",
+    "\0\1\2\3\r\n\r\n",
+  })
+  table.insert(chaos.visitors, visitor)
+end
+
+function steps.wait(chaos)
+  chaos.world:turns(math.random(20))
+end
+
+function steps.replace_server(chaos)
+  if math.random(40) > 1 then
+    return
+  end
+  local old = chaos.server
+  local options = {
+    http_address = old:http_address(), tunnel_address = old:tunnel_address(),
+    groups = old.options.groups,
+  }
+  chaos.world:close_engine(old)
+  chaos.server = assert(chaos.world:server(options))
+end
+
+local step_names = { "ask", "ask", "ask", "ask_again", "go", "go", "go",
+  "half_a_request", "join", "join", "leave", "replace_server", "wait", "wait",
+  "wait" }
+
+describe("everything at once", function()
+  local world
+
+  before_each(function() world = World.new() end)
+  after_each(function() world:close() end)
+
+  local function run(seed)
+    math.randomseed(seed)
+    local chaos = new_chaos(world)
+    for _ = 1, STEPS do
+      steps[one_of(step_names)](chaos)
+      world:turns(1)
+    end
+    -- those who are still there leave; a reset is seen even by who does not read
+    for _, visitor in ipairs(chaos.visitors) do
+      visitor.wire:reset()
+    end
+    for _, client in ipairs(chaos.clients) do
+      client:close()
+    end
+    world:run("the clients' end", function()
+      for _, client in ipairs(chaos.clients) do
+        if not client:is_closed() then
+          return false
+        end
+      end
+      return true
+    end)
+    -- and the server still serves
+    world:connected_client {
+      group = "app",
+      on_request = function(_, request) request:respond { body = "well" } end,
+    }
+    assert.equal("well", world:get("/"):body())
+  end
+
+  local seed = tonumber(os.getenv("REVERST_SPEC_SEED") or "")
+  local first, last = 1, os.getenv("REVERST_SPEC_FULL") == "1" and 100 or 5
+  if seed then
+    first, last = seed, seed
+  end
+  for i = first, last do
+    it("comes to a good end, with seed " .. i, function() run(i) end)
+  end
+end)
