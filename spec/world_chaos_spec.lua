@@ -47,10 +47,30 @@ local function one_of(list)
 end
 
 local function new_chaos(world)
-  local chaos = { world = world, clients = {}, visitors = {}, asked = 0 }
+  local chaos = {
+    world = world, clients = {}, visitors = {}, relays = {}, registrations = {},
+  }
   chaos.server = world:server {
-    groups = { app = { hosts = { "app.test" }, insecure = true,
-      queue_timeout = 0.5, response_timeout = 2 } },
+    drain_timeout = 0.1,
+    groups = {
+      app = {
+        hosts = { "app.test" }, insecure = true,
+        queue_timeout = 0.5, response_timeout = 2,
+      },
+      guarded = {
+        hosts = { "guarded.test" },
+        authenticate = function(_, registration)
+          local mood = math.random(4)
+          if mood == 1 then
+            registration:accept()
+          elseif mood == 2 then
+            registration:reject("no")
+          else
+            table.insert(chaos.registrations, registration)
+          end
+        end,
+      },
+    },
   }
   chaos.origin = world:origin(function(wire)
     local mood = math.random(6)
@@ -74,22 +94,59 @@ function steps.join(chaos)
   if #chaos.clients >= MAX_CLIENTS then
     return
   end
-  local options = { group = "app", max_streams = one_of { 1, 2, 10, 100 } }
+  local options = {
+    group = one_of { "app", "app", "guarded" },
+    max_streams = one_of { 1, 2, 10, 100 },
+    max_idle_timeout = 2,
+  }
+  local client
+  if math.random(4) == 1 then
+    local relay = chaos.world:relay()
+    table.insert(chaos.relays, relay)
+    options.address = relay:address()
+  end
   if math.random(3) == 1 then
     options.origin = chaos.origin.address
   else
     options.on_request = function(_, request)
+      if request:path() == "/close_the_client" then
+        return client:is_closed() or client:close()
+      end
       local answer = answers[request:path():sub(2)] or answers.at_once
       answer(request)
     end
   end
-  local client = assert(chaos.world:client(options))
+  client = assert(chaos.world:client(options))
   table.insert(chaos.clients, client)
 end
 
 function steps.leave(chaos)
   if #chaos.clients > 0 and math.random(3) == 1 then
-    table.remove(chaos.clients, math.random(#chaos.clients)):close()
+    local client = table.remove(chaos.clients, math.random(#chaos.clients))
+    if not client:is_closed() then
+      client:close()
+    end
+  end
+end
+
+function steps.decide(chaos)
+  local registration = table.remove(chaos.registrations, 1)
+  if registration then
+    registration[one_of { "accept", "reject" }](registration)
+  end
+end
+
+function steps.disturb(chaos)
+  if #chaos.relays > 0 then
+    local relay = one_of(chaos.relays)
+    local way = math.random(4)
+    if way == 1 then
+      relay:rebind()
+    elseif way == 2 then
+      relay:inject(("x"):rep(math.random(1300)))
+    else
+      relay:silence(way == 3)
+    end
   end
 end
 
@@ -99,7 +156,9 @@ function steps.ask(chaos)
   }
   visitor.wire:rate(one_of { 0, 100, 10000, 65536, 65536, 65536 })
   local request = {
-    path = "/" .. one_of(answer_names),
+    path = "/" .. (math.random(100) == 1 and "close_the_client"
+      or one_of(answer_names)),
+    host = one_of { "app.test", "app.test", "guarded.test", "no.test" },
     method = one_of { "GET", "GET", "HEAD", "POST", "PUT", "DELETE" },
   }
   local size = one_of { 0, 10, 70000, 400000 }
@@ -112,15 +171,13 @@ function steps.ask(chaos)
   end
   visitor:ask(request)
   table.insert(chaos.visitors, visitor)
-  chaos.asked = chaos.asked + 1
 end
 
 function steps.ask_again(chaos)
   local visitor = #chaos.visitors > 0 and one_of(chaos.visitors)
   if visitor and visitor:look() and not visitor.wire:ended() then
     visitor:ask { path = "/at_once" }
-    chaos.asked = chaos.asked + 1
-  end
+    end
 end
 
 function steps.go(chaos)
@@ -162,14 +219,22 @@ function steps.replace_server(chaos)
   local old = chaos.server
   local options = {
     http_address = old:http_address(), tunnel_address = old:tunnel_address(),
-    groups = old.options.groups,
+    groups = old.options.groups, drain_timeout = 0.1,
   }
-  chaos.world:close_engine(old)
+  if math.random(2) == 1 then
+    old:drain()
+  else
+    old:close()
+  end
+  chaos.world:run("the server's end", function() return old:is_closed() end)
+  for _, relay in ipairs(chaos.relays) do
+    relay:silence(false) -- else nobody would come back for long
+  end
   chaos.server = assert(chaos.world:server(options))
 end
 
 local step_names = { "ask", "ask", "ask", "ask_again", "go", "go", "go",
-  "half_a_request", "join", "join", "leave", "replace_server", "wait", "wait",
+  "decide", "disturb", "half_a_request", "join", "join", "leave", "replace_server", "wait", "wait",
   "wait" }
 
 describe("everything at once", function()
@@ -189,17 +254,26 @@ describe("everything at once", function()
     for _, visitor in ipairs(chaos.visitors) do
       visitor.wire:reset()
     end
-    for _, client in ipairs(chaos.clients) do
-      client:close()
+    while #chaos.registrations > 0 do
+      steps.decide(chaos)
+    end
+    for _, relay in ipairs(chaos.relays) do
+      relay:silence(false)
+    end
+    for _, client in ipairs(chaos.world.clients) do
+      if not client:is_closed() then
+        client:close()
+      end
     end
     world:run("the clients' end", function()
-      for _, client in ipairs(chaos.clients) do
+      for _, client in ipairs(chaos.world.clients) do
         if not client:is_closed() then
           return false
         end
       end
-      return true
+      return #chaos.registrations == 0
     end)
+    world:forget_closed()
     -- and the server still serves
     world:connected_client {
       group = "app",
