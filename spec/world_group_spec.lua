@@ -121,6 +121,18 @@ describe("a group of several clients", function()
     assert.equal(0, server:stats().retries)
   end)
 
+  it("sends even a POST to another one when its origin was never reached",
+    function()
+      world:connected_client { group = "app", origin = "127.0.0.1:1" }
+      join "b"
+      for _ = 1, 6 do
+        local answer = world:ask { method = "POST", body = "once" }
+        assert.equal(200, answer.status)
+        assert.equal("b", answer:body())
+      end
+      assert.equal(3, server:stats().retries)
+    end)
+
   it("never sends a request again whose answer has begun", function()
     local clients = { join "a", join "b" }
     local visitor = world:visitor():ask { path = "/hold" }

@@ -244,7 +244,10 @@ static int heap_bytes(lua_State *L) {
 #if defined(__SANITIZE_ADDRESS__)
   lua_pushinteger(L, (lua_Integer)__sanitizer_get_current_allocated_bytes());
 #else
-  lua_pushinteger(L, (lua_Integer)(mallinfo2().uordblks + mallinfo2().hblkhd));
+  struct mallinfo2 heap = mallinfo2();
+  size_t bytes = heap.uordblks + heap.hblkhd;
+
+  lua_pushinteger(L, (lua_Integer)bytes);
 #endif
   return 1;
 }

@@ -387,9 +387,11 @@ function World:origin(on_request, on_connection)
   return origin
 end
 
--- A relay of datagrams in front of the newest server: relay:address().
-function World:relay()
-  local relay = relays.new(self.c, self.servers[#self.servers]:tunnel_address())
+-- A relay of datagrams in front of the newest server: relay:address(). The
+-- server sees them come from 127.0.0.1, or another address of loopback.
+function World:relay(source)
+  local relay = relays.new(self.c,
+    self.servers[#self.servers]:tunnel_address(), source)
   table.insert(self.relays, relay)
   return relay
 end

@@ -20,6 +20,7 @@ struct relay {
   int inner, outer; /* towards the client, towards the server; -1: closed */
   struct event *inner_event, *outer_event;
   struct sockaddr_in client, server;
+  in_addr_t source; /* of datagrams to the server */
   bool silent;
   char address[32];
 };
@@ -50,11 +51,11 @@ static void on_outer(evutil_socket_t fd, short what, void *argument) {
           (struct sockaddr *)&relay->client, sizeof(relay->client));
 }
 
-static int open_socket(lua_State *L) {
+static int open_socket(lua_State *L, in_addr_t local) {
   struct sockaddr_in any = { .sin_family = AF_INET };
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-  any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  any.sin_addr.s_addr = local;
   if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0)
     luaL_error(L, "no UDP socket");
   return fd;
@@ -69,10 +70,11 @@ static struct event *watch(
   return event;
 }
 
-/* new(world, address of the server) */
+/* new(world, address of the server [, what the server sees it come from]) */
 static int new_relay(lua_State *L) {
   struct world *world = world_check(L, 1);
   struct sockaddr_in server = world_check_address(L, luaL_checkstring(L, 2));
+  in_addr_t source = inet_addr(luaL_optstring(L, 3, "127.0.0.1"));
   struct sockaddr_in bound = { 0 };
   socklen_t length = sizeof(bound);
   struct relay *relay;
@@ -81,8 +83,9 @@ static int new_relay(lua_State *L) {
   relay = world_new_object(L, sizeof(*relay), CLASS, -1);
   relay->world = world;
   relay->server = server;
-  relay->inner = open_socket(L);
-  relay->outer = open_socket(L);
+  relay->source = source;
+  relay->inner = open_socket(L, htonl(INADDR_LOOPBACK));
+  relay->outer = open_socket(L, source);
   relay->inner_event = watch(relay, relay->inner, on_inner);
   relay->outer_event = watch(relay, relay->outer, on_outer);
   getsockname(relay->inner, (struct sockaddr *)&bound, &length);
@@ -115,7 +118,7 @@ static int rebind(lua_State *L) {
 
   event_free(relay->outer_event);
   close(relay->outer);
-  relay->outer = open_socket(L);
+  relay->outer = open_socket(L, relay->source);
   relay->outer_event = watch(relay, relay->outer, on_outer);
   return 0;
 }
