@@ -208,7 +208,7 @@ struct rv_member *rv_group_find_member(const struct rv_group *group,
   rv_list_each(node, &group->members) {
     struct rv_member *member = rv_container_of(node, struct rv_member, node);
 
-    if (!rv_server_tunnel_is_live(member->tunnel) ||
+    if (member->replaced || !rv_server_tunnel_is_live(member->tunnel) ||
         rv_server_tunnel_is_draining(member->tunnel) ||
         was_tried(member, tried, tried_count))
       continue;

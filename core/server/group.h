@@ -18,6 +18,7 @@ struct rv_member {
   struct rv_server_tunnel *tunnel;
   uint64_t id;           /* unique in the engine, never 0 */
   struct rv_list routes; /* requests that wait for its answer */
+  bool replaced;         /* its client has another tunnel: no new requests */
 };
 
 struct rv_group_host {

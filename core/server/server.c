@@ -26,6 +26,7 @@ static void free_parts(struct reverst_server *server) {
   rv_udp_close(server->udp);
   rv_front_free(server->front);
   server->front = NULL; /* the statistics may still be asked for */
+  rv_server_deinit_tunnels(server);
   rv_groups_deinit(&server->groups);
   rv_qpack_free(server->qpack);
 }

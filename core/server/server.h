@@ -7,6 +7,7 @@
 #include "quic/endpoint.h"
 #include "server/front.h"
 #include "server/group.h"
+#include "server/instances.h"
 #include "server/registration.h"
 #include "server/router.h"
 
@@ -32,6 +33,7 @@ struct reverst_server {
   struct rv_registration_owner registration_owner;
   struct rv_list tunnels; /* struct rv_server_entry: all, registered or not */
   uint64_t last_id;
+  struct rv_instances instances;
   uint64_t member_count, pending_count, accepted_count, refused_count;
 
   uint64_t drain_timeout;
@@ -49,6 +51,7 @@ struct reverst_server {
 void rv_server_on_accept(
     struct rv_quic_endpoint *endpoint, struct rv_quic_connection *connection);
 void rv_server_init_tunnels(struct reverst_server *server);
+void rv_server_deinit_tunnels(struct reverst_server *server); /* none left */
 void rv_server_drain_tunnels(struct reverst_server *server);
 void rv_server_close_tunnels(struct reverst_server *server);
 

@@ -13,6 +13,7 @@ struct entry {
   reverst_registration *registration; /* while undecided */
   struct rv_group *applied;           /* the group that it wants to join */
   struct rv_member member;            /* member.group != NULL: it is one */
+  struct rv_instance instance;
   char peer[RV_ADDRESS_TEXT_SIZE];
 };
 
@@ -42,9 +43,12 @@ static struct rv_span name_of(
 
 static void join(struct entry *entry, struct rv_group *group) {
   struct reverst_server *server = entry->server;
-  struct rv_span name =
-      name_of(rv_server_tunnel_registration(entry->tunnel), RV_SPAN(""));
+  const struct rv_message *message =
+      rv_server_tunnel_registration(entry->tunnel);
+  struct rv_span name = name_of(message, RV_SPAN(""));
 
+  entry->instance.member = &entry->member;
+  rv_instances_take_over(&server->instances, &entry->instance, group, message);
   rv_log(server->engine, REVERST_LOG_INFO, "tunnel_up",
       rv_log_text("group", group->name), rv_log_text("peer", entry->peer),
       rv_log_span("name", name),
@@ -137,6 +141,7 @@ static const char *word_of_close(const struct rv_quic_close *close) {
 static void leave(struct entry *entry, const struct rv_quic_close *close) {
   struct rv_group *group = entry->member.group;
 
+  rv_instances_remove(&entry->server->instances, &entry->instance);
   rv_group_remove_member(&entry->member);
   entry->member.group = NULL;
   entry->server->member_count--;
@@ -203,7 +208,12 @@ void rv_server_on_accept(
 
 void rv_server_init_tunnels(struct reverst_server *server) {
   rv_list_init(&server->tunnels);
+  rv_instances_init(&server->instances, server->engine);
   server->registration_owner.on_decided = on_decided;
+}
+
+void rv_server_deinit_tunnels(struct reverst_server *server) {
+  rv_instances_deinit(&server->instances);
 }
 
 void rv_server_drain_tunnels(struct reverst_server *server) {

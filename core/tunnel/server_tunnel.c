@@ -248,6 +248,11 @@ void rv_server_tunnel_drain(struct rv_server_tunnel *tunnel) {
     rv_h3_session_drain(tunnel->link.session);
 }
 
+void rv_server_tunnel_ping(struct rv_server_tunnel *tunnel) {
+  if (tunnel->link.connection != NULL)
+    rv_quic_connection_ping(tunnel->link.connection);
+}
+
 static void wake_news(struct rv_waker *waker) {
   struct rv_server_tunnel *tunnel =
       rv_container_of(waker, struct rv_server_tunnel, news);

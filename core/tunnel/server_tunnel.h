@@ -54,6 +54,9 @@ void rv_server_tunnel_close(
 int rv_server_tunnel_submit(
     struct rv_server_tunnel *tunnel, struct rv_exchange *exchange);
 
+/* Lets its peer show that it is there: one that is not becomes suspect. */
+void rv_server_tunnel_ping(struct rv_server_tunnel *tunnel);
+
 /* Asks a peer that understands it to dial anew elsewhere (GOAWAY). */
 void rv_server_tunnel_drain(struct rv_server_tunnel *tunnel);
 
