@@ -195,7 +195,8 @@ local function start_http_client(program, server, options)
   local flags = http_flags(server, options)
   table.move(flags, 1, #flags, 3, command)
   table.insert(command, "http://" .. address)
-  return { program = programs.start(command), application = application }
+  return { program = programs.start(command), application = application,
+    origin = address }
 end
 
 --- Our program; options: group, username (false: none), password, token, origin.
