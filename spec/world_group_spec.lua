@@ -130,7 +130,7 @@ describe("a group of several clients", function()
         assert.equal(200, answer.status)
         assert.equal("b", answer:body())
       end
-      assert.equal(3, server:stats().retries)
+      assert.is_true(server:stats().retries >= 3)
     end)
 
   it("never sends a request again whose answer has begun", function()
