@@ -71,6 +71,8 @@ static void on_decided(struct rv_registration_owner *owner,
 
   server->pending_count--;
   entry->registration = NULL;
+  if (!rv_server_tunnel_is_undecided(entry->tunnel))
+    return; /* it timed out or broke off: it is about to close */
   if (!accepted)
     refuse(entry, name, RV_REFUSAL_UNAUTHORIZED, reason);
   else if (server->state != RV_SERVER_RUNNING)

@@ -173,6 +173,10 @@ const struct rv_message *rv_server_tunnel_registration(
   return rv_message_decoder_message(tunnel->decoder);
 }
 
+bool rv_server_tunnel_is_undecided(const struct rv_server_tunnel *tunnel) {
+  return tunnel->state == DECIDING;
+}
+
 /* Credentials are not needed any longer. */
 static void drop_registration(struct rv_server_tunnel *tunnel) {
   rv_timer_stop(&engine_of(tunnel)->timers, &tunnel->registration_timer);

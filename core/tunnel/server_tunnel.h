@@ -41,6 +41,9 @@ int rv_server_tunnel_new(struct rv_server_tunnel **tunnel,
 const struct rv_message *rv_server_tunnel_registration(
     const struct rv_server_tunnel *tunnel);
 
+/* Is the decision still to be made? Not once the tunnel is closing. */
+bool rv_server_tunnel_is_undecided(const struct rv_server_tunnel *tunnel);
+
 /* The decision, once; nothing happens if the tunnel is closing. */
 void rv_server_tunnel_accept(struct rv_server_tunnel *tunnel);
 void rv_server_tunnel_refuse(

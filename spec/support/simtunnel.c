@@ -322,7 +322,7 @@ static enum sim_mode get_mode(lua_State *L, int table) {
 }
 
 /* world:visit{method=, up=, down=, delay=, mode=, read_pause=, cancel_after=,
-   with_length=, with_trailers=}: its number */
+   with_length=, with_trailers=, elsewhere=}: its number */
 static int world_visit(lua_State *L) {
   struct sim_world *world = sim_check_world(L);
   struct sim_visit *visit;
@@ -344,7 +344,9 @@ static int world_visit(lua_State *L) {
   visit->cancel_after = (uint64_t)sim_get_integer(L, 2, "cancel_after");
   visit->with_length = sim_get_boolean(L, 2, "with_length");
   visit->with_trailers = sim_get_boolean(L, 2, "with_trailers");
-  sim_visit_start(visit);
+  visit->elsewhere = sim_get_boolean(L, 2, "elsewhere");
+  if (!visit->elsewhere)
+    sim_visit_start(visit);
   lua_pushinteger(L, (lua_Integer)visit->id);
   return 1;
 }

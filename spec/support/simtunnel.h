@@ -48,6 +48,7 @@ struct sim_visit {
   uint64_t up, down, delay, read_pause, cancel_after;
   enum sim_mode mode;
   bool with_length, with_trailers;
+  bool elsewhere; /* only a plan: a raw server asks for it */
 
   struct rv_waker waker;
   struct rv_job job;
