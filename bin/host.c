@@ -36,6 +36,12 @@ static void on_ending(bool drain, void *user_data) {
   rv_lua_stop(host->lua, drain);
 }
 
+static bool on_reload(void *user_data) {
+  struct host *host = user_data;
+
+  return rv_lua_reload(host->lua);
+}
+
 /* Each connection takes a descriptor; the usual soft limit is for select. */
 static void raise_descriptor_limit(void) {
   struct rlimit limit;
@@ -58,7 +64,7 @@ static int open_host(struct host *host) {
   if (!host->base)
     return REVERST_ERR_NO_MEMORY;
   options.base = host->base;
-  host->signals = signals_new(host->base, on_ending, host);
+  host->signals = signals_new(host->base, on_ending, on_reload, host);
   if (!host->signals)
     return REVERST_ERR_NO_MEMORY;
   return rv_lua_new(&host->lua, &options);

@@ -207,6 +207,19 @@ void rv_lua_stop(struct rv_lua *lua, bool drain) {
   }
 }
 
+bool rv_lua_reload(struct rv_lua *lua) {
+  struct rv_lua_object *object;
+  bool reloaded = false;
+
+  LIST_FOREACH(object, &lua->objects, link) {
+    if (object->reload) {
+      object->reload(object);
+      reloaded = true;
+    }
+  }
+  return reloaded;
+}
+
 int rv_lua_exit_status(const struct rv_lua *lua) {
   return lua->exit_status;
 }

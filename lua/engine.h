@@ -20,6 +20,7 @@ struct rv_lua_object {
   struct rv_lua *lua;
   struct rv_lua_object **handle; /* in a userdata; NULL: collected */
   void (*stop)(struct rv_lua_object *object, bool drain);
+  void (*reload)(struct rv_lua_object *object); /* NULL: nothing to reload */
 };
 
 struct rv_lua {

@@ -50,6 +50,9 @@ __attribute__((warn_unused_result)) int rv_lua_run(struct rv_lua *lua,
    the loop, or from within this call when nothing was running. */
 void rv_lua_stop(struct rv_lua *lua, bool drain);
 
+/* Has servers read their certificates anew.  false: there is none. */
+bool rv_lua_reload(struct rv_lua *lua);
+
 /* The exit status that scripts set; 0 unless one did. */
 int rv_lua_exit_status(const struct rv_lua *lua);
 

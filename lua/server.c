@@ -50,6 +50,11 @@ static void stop(struct rv_lua_object *object, bool drain) {
   }
 }
 
+/* What goes wrong is in the log. */
+static void reload(struct rv_lua_object *object) {
+  (void)reverst_server_reload_certificates(((struct server *)object)->server);
+}
+
 /* nil and "closed" are on the stack when it gives NULL */
 static struct server *check_server(lua_State *L) {
   struct rv_lua_object *object = rv_lua_handle_get(L, type_name);
@@ -83,14 +88,14 @@ static const char *const *push_hosts(lua_State *L) {
 }
 
 /* absent: the default; none at all has a value of its own */
-static unsigned retries_field(lua_State *L) {
-  uint64_t retries = rv_lua_count_field(L, 2, "retries");
-  bool is_given = lua_getfield(L, 2, "retries") != LUA_TNIL;
+static unsigned optional_count_field(lua_State *L, int index, const char *key) {
+  uint64_t count = rv_lua_count_field(L, index, key);
+  bool is_given = lua_getfield(L, index, key) != LUA_TNIL;
 
   lua_pop(L, 1);
-  if (is_given && retries == 0)
+  if (is_given && count == 0)
     return REVERST_NONE;
-  return retries < REVERST_NONE ? (unsigned)retries : REVERST_NONE - 1;
+  return count < REVERST_NONE ? (unsigned)count : REVERST_NONE - 1;
 }
 
 static int add_group(lua_State *L) {
@@ -105,7 +110,7 @@ static int add_group(lua_State *L) {
   options.name = rv_lua_text_field(L, 2, "name");
   options.hosts = push_hosts(L);
   options.insecure = rv_lua_flag_field(L, 2, "insecure");
-  options.retries = retries_field(L);
+  options.retries = optional_count_field(L, 2, "retries");
   options.response_timeout = rv_lua_duration_field(L, 2, "response_timeout");
   options.queue_timeout = rv_lua_duration_field(L, 2, "queue_timeout");
   group = calloc(1, sizeof(*group));
@@ -172,6 +177,20 @@ static int stats(lua_State *L) {
   return 1;
 }
 
+/* true; or nil, why and the error's name */
+static int reload_certificates(lua_State *L) {
+  struct server *server = check_server(L);
+  int r;
+
+  if (!server)
+    return 2;
+  r = reverst_server_reload_certificates(server->server);
+  if (r < 0)
+    return rv_lua_push_error(L, r);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 static int drain(lua_State *L) {
   struct server *server = check_server(L);
 
@@ -195,6 +214,7 @@ static const luaL_Reg methods[] = {
   { "tunnel_address", tunnel_address },
   { "http_address", http_address },
   { "stats", stats },
+  { "reload_certificates", reload_certificates },
   { "drain", drain },
   { "close", close_server },
   { NULL, NULL },
@@ -219,9 +239,11 @@ static void read_options(
       .max_idle_timeout = rv_lua_duration_field(L, tunnel, "max_idle_timeout"),
       .keep_alive_period =
           rv_lua_duration_field(L, tunnel, "keep_alive_period"),
+      .retry_threshold = optional_count_field(L, tunnel, "retry_threshold"),
     },
     .http = { .address = rv_lua_text_field(L, http, "address") },
     .drain_timeout = rv_lua_duration_field(L, 1, "drain_timeout"),
+    .secret_path = rv_lua_text_field(L, 1, "secret_path"),
     .log_level = lua->log_level,
     .log = lua->options.log,
     .log_user_data = lua->options.log_user_data,
@@ -242,6 +264,7 @@ int rv_lua_server_new(lua_State *L) {
   if (!server)
     return rv_lua_push_error(L, REVERST_ERR_NO_MEMORY);
   server->object.stop = stop;
+  server->object.reload = reload;
   SLIST_INIT(&server->groups);
   r = reverst_server_new(&server->server, lua->options.base, &options);
   if (r < 0) {

@@ -64,6 +64,7 @@ describe("a configuration", function()
         certificate_path = folder .. "/server.crt",
         private_key_path = folder .. "/server.key",
         max_idle_timeout = 60000000000, keep_alive_period = 30000000000,
+        retry_threshold = 1024,
       },
       http = { address = "127.0.0.1:8181" },
       log = { level = "info" },

@@ -5,13 +5,15 @@
 #include <reverst/error.h>
 #include <stdlib.h>
 
+enum { DEFAULT_RETRY_THRESHOLD = 1024 };
+
 static void free_endpoint(struct rv_quic_endpoint *endpoint) {
   rv_quic_linger_stop_all(endpoint);
   rv_map_deinit(&endpoint->ids);
   rv_map_deinit(&endpoint->resets);
   rv_quic_pending_deinit(&endpoint->pending);
   rv_tls_context_unref(endpoint->server_tls);
-  ngtcp2_secure_clear(endpoint->secret, sizeof(endpoint->secret));
+  ngtcp2_secure_clear(&endpoint->secrets, sizeof(endpoint->secrets));
   free(endpoint->backlog.data);
   free(endpoint->send_buffer);
   free(endpoint->alpn);
@@ -27,6 +29,22 @@ static void on_free(struct rv_job *job) {
   free_endpoint(endpoint);
   if (on_freed)
     on_freed(user_data);
+}
+
+static void set_secrets(
+    struct rv_quic_endpoint *endpoint, const struct rv_quic_secrets *secrets) {
+  if (secrets)
+    endpoint->secrets = *secrets;
+  else
+    rv_random(endpoint->engine, &endpoint->secrets, sizeof(endpoint->secrets));
+}
+
+static size_t retry_threshold_of(
+    const struct rv_quic_endpoint_options *options) {
+  if (options->retry_threshold == RV_QUIC_ALWAYS)
+    return 0;
+  return options->retry_threshold ? options->retry_threshold
+                                  : DEFAULT_RETRY_THRESHOLD;
 }
 
 int rv_quic_endpoint_new(struct rv_quic_endpoint **endpoint,
@@ -50,7 +68,8 @@ int rv_quic_endpoint_new(struct rv_quic_endpoint **endpoint,
   rv_list_init(&made->waiting);
   rv_quic_pending_init(&made->pending, engine->hash_secret,
       options->max_pending, options->max_pending_per_address);
-  rv_random(engine, made->secret, sizeof(made->secret));
+  set_secrets(made, options->secrets);
+  made->retry_threshold = retry_threshold_of(options);
   if (options->server_tls) {
     made->server_tls = rv_tls_context_ref(options->server_tls);
     r = rv_quic_tls_prepare(options->server_tls, true);

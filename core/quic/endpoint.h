@@ -6,6 +6,17 @@
 #include "quic/connection.h"
 #include "quic/datagram.h"
 
+#define RV_QUIC_ALWAYS SIZE_MAX
+
+enum { RV_QUIC_SECRET_SIZE = 32 };
+
+/* Another endpoint with the same ones, such as one after a restart, can answer
+   for what this one said. */
+struct rv_quic_secrets {
+  uint8_t reset[RV_QUIC_SECRET_SIZE]; /* of stateless resets */
+  uint8_t retry[RV_QUIC_SECRET_SIZE]; /* of Retry tokens */
+};
+
 struct rv_quic_endpoint_options {
   struct rv_engine *engine;
   struct rv_datagram_sink *sink;
@@ -19,6 +30,13 @@ struct rv_quic_endpoint_options {
      (rv_address_limit_key); a newcomer beyond them is refused with
      CONNECTION_REFUSED. 0: these defaults. */
   size_t max_pending, max_pending_per_address;
+
+  /* With so many of them, a newcomer must first prove by a Retry (RFC 9000
+     section 8.1.2) that its address is its own: until then it costs nothing.
+     0: 1 024; RV_QUIC_ALWAYS: everyone must. */
+  size_t retry_threshold;
+
+  const struct rv_quic_secrets *secrets; /* copied; NULL: made up */
 
   /* A connection came in (its first packet was valid): set an application, or
      close it. Not within ngtcp2. */

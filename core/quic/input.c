@@ -123,6 +123,11 @@ static int check_token(struct rv_quic_endpoint *endpoint,
   return 0;
 }
 
+/* Whoever forges addresses shall not fill the table of those to come. */
+static bool must_retry(const struct rv_quic_endpoint *endpoint) {
+  return endpoint->pending.count >= endpoint->retry_threshold;
+}
+
 static void accept_connection(struct rv_quic_endpoint *endpoint,
     const struct rv_datagram *datagram, const ngtcp2_pkt_hd *header) {
   struct rv_quic_incoming incoming = { datagram, header, NULL };
@@ -132,6 +137,10 @@ static void accept_connection(struct rv_quic_endpoint *endpoint,
 
   if (r < 0)
     return;
+  if (!incoming.original_id && must_retry(endpoint)) {
+    rv_quic_send_retry(endpoint, datagram, header);
+    return;
+  }
   r = rv_quic_connection_new_server(&connection, endpoint, &incoming);
   if (r < 0) {
     rv_log(endpoint->engine, REVERST_LOG_DEBUG, "quic_connection_refused",

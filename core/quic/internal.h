@@ -14,8 +14,7 @@
 enum {
   RV_QUIC_ID_SIZE = 8,       /* of ids that we issue */
   RV_QUIC_MAX_BURST = 65000, /* UDP_SEGMENT takes less than 64 KiB at once */
-  RV_QUIC_MAX_REASON = 255,
-  RV_QUIC_SECRET_SIZE = 32
+  RV_QUIC_MAX_REASON = 255
 };
 
 /* Packets that the sink did not take: they have numbers, so they are kept. */
@@ -41,8 +40,9 @@ struct rv_quic_endpoint {
   struct rv_list connections;
   struct rv_quic_lingerers lingerers;
   struct rv_quic_pending pending;
-  uint8_t secret[RV_QUIC_SECRET_SIZE]; /* resets and Retry tokens */
-  uint64_t reset_tokens, reset_time;   /* a bucket that bounds resets */
+  struct rv_quic_secrets secrets;
+  size_t retry_threshold;
+  uint64_t reset_tokens, reset_time; /* a bucket that bounds resets */
 
   uint8_t *send_buffer; /* RV_QUIC_MAX_BURST bytes */
   struct rv_quic_backlog backlog;

@@ -64,8 +64,8 @@ void rv_quic_send_retry(struct rv_quic_endpoint *endpoint,
   ngtcp2_ssize n;
 
   rv_quic_make_id(endpoint, &id);
-  n = ngtcp2_crypto_generate_retry_token2(token, endpoint->secret,
-      sizeof(endpoint->secret), header->version,
+  n = ngtcp2_crypto_generate_retry_token2(token, endpoint->secrets.retry,
+      sizeof(endpoint->secrets.retry), header->version,
       (const ngtcp2_sockaddr *)&datagram->remote->any, datagram->remote->length,
       &id, &header->dcid, endpoint->engine->now);
   if (n < 0)
@@ -80,16 +80,16 @@ int rv_quic_check_retry_token(const struct rv_quic_endpoint *endpoint,
     const struct rv_datagram *datagram, const ngtcp2_pkt_hd *header,
     ngtcp2_cid *original_id) {
   return ngtcp2_crypto_verify_retry_token2(original_id, header->token,
-      header->tokenlen, endpoint->secret, sizeof(endpoint->secret),
-      header->version, (const ngtcp2_sockaddr *)&datagram->remote->any,
-      datagram->remote->length, &header->dcid, retry_token_lifetime,
-      endpoint->engine->now);
+      header->tokenlen, endpoint->secrets.retry,
+      sizeof(endpoint->secrets.retry), header->version,
+      (const ngtcp2_sockaddr *)&datagram->remote->any, datagram->remote->length,
+      &header->dcid, retry_token_lifetime, endpoint->engine->now);
 }
 
 int rv_quic_make_reset_token(const struct rv_quic_endpoint *endpoint,
     const ngtcp2_cid *id, uint8_t *token) {
   return ngtcp2_crypto_generate_stateless_reset_token(
-      token, endpoint->secret, sizeof(endpoint->secret), id);
+      token, endpoint->secrets.reset, sizeof(endpoint->secrets.reset), id);
 }
 
 /* A bucket that refills with time. */

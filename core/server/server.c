@@ -3,6 +3,7 @@
 #include "server/server.h"
 
 #include "base/log.h"
+#include "tls/secret.h"
 #include <reverst/error.h>
 #include <stdlib.h>
 
@@ -29,6 +30,8 @@ static void free_parts(struct reverst_server *server) {
   rv_server_deinit_tunnels(server);
   rv_groups_deinit(&server->groups);
   rv_qpack_free(server->qpack);
+  free(server->certificate_path);
+  free(server->private_key_path);
 }
 
 static bool everything_has_ended(const struct reverst_server *server) {
@@ -165,8 +168,39 @@ static int open_udp(
   return r;
 }
 
+static int read_root(struct reverst_server *server,
+    const reverst_server_options *options, struct rv_secret_root *root) {
+  return options->secret_path
+             ? rv_secret_root_read(root, server->engine, options->secret_path)
+             : rv_secret_root_read_private_key(
+                   root, server->engine, options->tunnel.private_key_path);
+}
+
+static int make_secrets(struct reverst_server *server,
+    const reverst_server_options *options, struct rv_quic_secrets *secrets) {
+  struct rv_secret_root root;
+  int r = read_root(server, options, &root);
+
+  if (r == 0)
+    r = rv_secret_derive(&root, "stateless reset", secrets->reset);
+  if (r == 0)
+    r = rv_secret_derive(&root, "retry token", secrets->retry);
+  explicit_bzero(&root, sizeof(root));
+  return r;
+}
+
+static int keep_paths(
+    struct reverst_server *server, const reverst_server_options *options) {
+  server->certificate_path = strdup(options->tunnel.certificate_path);
+  server->private_key_path = strdup(options->tunnel.private_key_path);
+  return server->certificate_path && server->private_key_path
+             ? 0
+             : REVERST_ERR_NO_MEMORY;
+}
+
 static int open_endpoint(
     struct reverst_server *server, const reverst_server_options *options) {
+  struct rv_quic_secrets secrets;
   struct rv_tls_server_options tls = {
     .certificate_path = options->tunnel.certificate_path,
     .private_key_path = options->tunnel.private_key_path,
@@ -179,14 +213,21 @@ static int open_endpoint(
       .keep_alive_period = options->tunnel.keep_alive_period,
     },
     .alpn = ALPN,
+    .retry_threshold = options->tunnel.retry_threshold == REVERST_NONE
+                           ? RV_QUIC_ALWAYS
+                           : options->tunnel.retry_threshold,
+    .secrets = &secrets,
     .on_accept = rv_server_on_accept,
     .user_data = server,
   };
   int r = rv_tls_server_context_new(&endpoint.server_tls, server->engine, &tls);
 
   if (r == 0)
+    r = make_secrets(server, options, &secrets);
+  if (r == 0)
     r = rv_quic_endpoint_new(&server->endpoint, &endpoint);
   rv_tls_context_unref(endpoint.server_tls);
+  explicit_bzero(&secrets, sizeof(secrets));
   return r;
 }
 
@@ -228,6 +269,8 @@ static int open_all(
     struct reverst_server *server, const reverst_server_options *options) {
   int r = check(server, options);
 
+  if (r == 0)
+    r = keep_paths(server, options);
   if (r == 0)
     r = rv_qpack_new(&server->qpack);
   if (r == 0)

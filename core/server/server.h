@@ -36,6 +36,7 @@ struct reverst_server {
   struct rv_instances instances;
   uint64_t member_count, pending_count, accepted_count, refused_count;
 
+  char *certificate_path, *private_key_path; /* read anew on demand */
   uint64_t drain_timeout;
   struct rv_timer drain_timer;
   struct rv_job close_job;

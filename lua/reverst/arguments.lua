@@ -103,6 +103,9 @@ function arguments.values(rows, parsed, getenv)
         value = nil
       end
     end
+    if row.type == "count" and value and value:match "^%d+$" then
+      value = math.tointeger(tonumber(value)) or value
+    end
     if value ~= nil then
       local checked, message = check.value(row, value)
       values[row.key] = checked

@@ -15,6 +15,7 @@ local text = require "reverst.text"
 ---@field http? { address?: string } where visitors connect; default "127.0.0.1:8181"
 ---@field log? { level?: "trace"|"debug"|"info"|"warn"|"error"|"off" }
 ---@field drain_timeout? reverst.Duration|false
+---@field secret_path? string relative to this file; else derived from the private key
 ---@field groups table<string, reverst.GroupConfig>
 
 ---@class reverst.TunnelConfig
@@ -24,6 +25,7 @@ local text = require "reverst.text"
 ---@field private_key_path? string required, here or by -k
 ---@field max_idle_timeout? reverst.Duration
 ---@field keep_alive_period? reverst.Duration|false
+---@field retry_threshold? integer default 1024
 
 ---@class reverst.GroupConfig
 ---@field hosts string[]

@@ -35,7 +35,8 @@ end
 
 --- Starts a server from settings as config.load gives them.
 ---@param settings table
----@return table|nil server with tunnel_address, http_address, stats, drain, close
+---@return table|nil server with tunnel_address, http_address, stats, drain, close,
+--- reload_certificates
 ---@return string|nil message
 ---@return string|nil code "REVERST_ERR_LISTEN"
 function reverst.start_server(settings)

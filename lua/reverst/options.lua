@@ -54,6 +54,17 @@ options.server = {
     effect = "restart", help = "how often a silent tunnel is probed, or off",
   },
   {
+    key = "tunnel.retry_threshold", flag = "retry-threshold",
+    argument = "COUNT", type = "count", most = 1000000, default = 1024,
+    effect = "restart", help = "with so many unregistered connections, "
+      .. "newcomers must prove their address",
+  },
+  {
+    key = "secret_path", flag = "secret-path", argument = "FILE",
+    type = "path", effect = "restart", help = "32 random bytes or more, kept "
+      .. "over restarts; else derived from the private key",
+  },
+  {
     key = "drain_timeout", flag = "drain-timeout", argument = "DURATION",
     type = "duration", off = true, default = "30s", effect = "restart",
     help = "how long requests may go on after SIGTERM; off: no limit",

@@ -143,8 +143,18 @@ static void add_host(struct world *world, struct endpoint *endpoint) {
   });
 }
 
+/* all bytes of both are the number `secret` */
+static struct rv_quic_secrets get_secrets(lua_State *L) {
+  struct rv_quic_secrets secrets;
+
+  memset(&secrets, (int)get_integer(L, 2, "secret"), sizeof(secrets));
+  return secrets;
+}
+
 static int open_endpoint(lua_State *L, struct endpoint *endpoint,
     struct rv_tls_context *server_tls) {
+  const struct rv_quic_secrets secrets = get_secrets(L);
+  lua_Integer threshold = get_integer(L, 2, "retry_threshold");
   const struct rv_quic_endpoint_options options = {
     .engine = simnet_host_engine(endpoint->host),
     .sink = simnet_socket_sink(endpoint->socket),
@@ -156,6 +166,8 @@ static int open_endpoint(lua_State *L, struct endpoint *endpoint,
     .max_pending = (size_t)get_integer(L, 2, "max_pending"),
     .max_pending_per_address =
         (size_t)get_integer(L, 2, "max_pending_per_address"),
+    .retry_threshold = threshold < 0 ? RV_QUIC_ALWAYS : (size_t)threshold,
+    .secrets = get_integer(L, 2, "secret") ? &secrets : NULL,
     .on_accept = on_accept,
     .user_data = endpoint,
   };
@@ -165,25 +177,31 @@ static int open_endpoint(lua_State *L, struct endpoint *endpoint,
   return rv_quic_endpoint_new(&endpoint->endpoint, &options);
 }
 
-/* world:server{certificate=, key=, echo=, strangers=, ...} */
-static int world_server(lua_State *L) {
-  struct world *world = quic_world_check(L);
-  struct endpoint *endpoint = &world->endpoints[world->endpoint_count++];
+static int open_server(lua_State *L, struct endpoint *endpoint) {
   struct rv_tls_context *tls;
   const struct rv_tls_server_options options = {
     .certificate_path = get_string(L, 2, "certificate"),
     .private_key_path = get_string(L, 2, "key"),
   };
-  int r;
-
-  assert(world->endpoint_count <= MAX_ENDPOINTS);
-  add_host(world, endpoint);
-  r = rv_tls_server_context_new(
+  int r = rv_tls_server_context_new(
       &tls, simnet_host_engine(endpoint->host), &options);
+
   if (r == 0) {
     r = open_endpoint(L, endpoint, tls);
     rv_tls_context_unref(tls);
   }
+  return r;
+}
+
+/* world:server{certificate=, key=, echo=, strangers=, secret=, ...} */
+static int world_server(lua_State *L) {
+  struct world *world = quic_world_check(L);
+  struct endpoint *endpoint = &world->endpoints[world->endpoint_count++];
+  int r;
+
+  assert(world->endpoint_count <= MAX_ENDPOINTS);
+  add_host(world, endpoint);
+  r = open_server(L, endpoint);
   if (r < 0)
     return quic_world_push_result(L, r);
   lua_pushinteger(L, (lua_Integer)world->endpoint_count);
@@ -265,6 +283,16 @@ static void close_endpoint(struct endpoint *endpoint) {
     rv_quic_endpoint_close(endpoint->endpoint, forget, endpoint);
 }
 
+/* world:restart({...}, server): as world:server, at the address of one whose
+   endpoint was closed */
+static int world_restart(lua_State *L) {
+  struct endpoint *endpoint = quic_world_check_endpoint(L, 3);
+
+  luaL_argcheck(L, !endpoint->endpoint, 3, "it runs");
+  simnet_host_engine(endpoint->host)->now = simnet_now(endpoint->world->net);
+  return quic_world_push_result(L, open_server(L, endpoint));
+}
+
 static int world_close_endpoint(lua_State *L) {
   close_endpoint(quic_world_check_endpoint(L, 2));
   return 0;
@@ -318,6 +346,22 @@ static int world_inject(lua_State *L) {
   simnet_inject(to->world->net, to->socket, simnet_socket_address(from->socket),
       bytes, length);
   return 0;
+}
+
+/* world:in_flight(to): the datagrams on their way there, in no order */
+static int world_in_flight(lua_State *L) {
+  const struct endpoint *to = quic_world_check_endpoint(L, 2);
+  const void *bytes;
+  size_t length;
+
+  lua_newtable(L);
+  for (size_t i = 0; (bytes = simnet_in_flight(
+                          to->world->net, to->socket, i, &length)) != NULL;
+       ++i) {
+    lua_pushlstring(L, bytes, length);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  return 1;
 }
 
 static int world_stats(lua_State *L) {
@@ -429,10 +473,12 @@ static const luaL_Reg world_methods[] = {
   { "client", world_client },
   { "connect", world_connect },
   { "renew", world_renew },
+  { "restart", world_restart },
   { "close_endpoint", world_close_endpoint },
   { "peers", world_peers },
   { "socket", world_socket },
   { "inject", world_inject },
+  { "in_flight", world_in_flight },
   { "stats", world_stats },
   { "link", world_link },
   { "run", world_run },

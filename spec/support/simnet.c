@@ -191,6 +191,19 @@ void simnet_inject(struct simnet *net, const struct simnet_socket *to,
   enqueue(net, from, &to->outer, data, length, 0);
 }
 
+const void *simnet_in_flight(const struct simnet *net,
+    const struct simnet_socket *to, size_t i, size_t *length) {
+  for (size_t n = 0; n < net->count; ++n) {
+    const struct event *event = net->queue[n];
+
+    if (!rv_address_equal(&to->outer, &event->to) || i-- > 0)
+      continue;
+    *length = event->length;
+    return event->data;
+  }
+  return NULL;
+}
+
 /* ---- sockets and hosts ---- */
 
 static void new_address(struct simnet *net, struct rv_address *address) {

@@ -58,6 +58,11 @@ void simnet_socket_set_dark(struct simnet_socket *socket, bool dark);
 void simnet_inject(struct simnet *net, const struct simnet_socket *to,
     const struct rv_address *from, const void *data, size_t length);
 
+/* The i-th datagram on its way to a socket, in no order; NULL: there are no
+   more. Valid until the next step. */
+const void *simnet_in_flight(const struct simnet *net,
+    const struct simnet_socket *to, size_t i, size_t *length);
+
 /* What is next, at most up to `limit` (virtual time): false when nothing more
    happens until then; the clock stands at the limit in that case. */
 bool simnet_step(struct simnet *net, uint64_t limit);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* require "spec.tls": certificates and TLS contexts. */
 #include "tls/context.h"
+#include "tls/secret.h"
 
 #include <lauxlib.h>
 #include <reverst/error.h>
-#include <stdio.h>
+#include <string.h>
 
 static int push_result(lua_State *L, int r) {
   if (r >= 0) {
@@ -71,10 +72,41 @@ static int client(lua_State *L) {
   return try(L, false);
 }
 
+/* secret("file" or "private_key", path, label): the derived secret; or nil and
+   the name of the error; and the log */
+static int secret(lua_State *L) {
+  bool is_key = strcmp(luaL_checkstring(L, 1), "private_key") == 0;
+  const char *path = luaL_checkstring(L, 2), *label = luaL_checkstring(L, 3);
+  struct rv_engine engine;
+  struct rv_secret_root root;
+  uint8_t derived[RV_SECRET_SIZE];
+  luaL_Buffer log;
+  int r;
+
+  luaL_buffinit(L, &log);
+  rv_engine_init(&engine,
+      &(struct rv_engine_options){ .log = on_log, .log_user_data = &log });
+  r = is_key ? rv_secret_root_read_private_key(&root, &engine, path)
+             : rv_secret_root_read(&root, &engine, path);
+  if (r == 0)
+    r = rv_secret_derive(&root, label, derived);
+  rv_engine_deinit(&engine);
+  luaL_pushresult(&log);
+  if (r == 0) {
+    lua_pushlstring(L, (const char *)derived, sizeof(derived));
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, reverst_error_name(r));
+  lua_pushvalue(L, -3);
+  return 3;
+}
+
 int luaopen_spec_tls(lua_State *L);
 int luaopen_spec_tls(lua_State *L) {
   const luaL_Reg functions[] = { { "make_certificate", make_certificate },
-    { "server", server }, { "client", client }, { NULL, NULL } };
+    { "server", server }, { "client", client }, { "secret", secret },
+    { NULL, NULL } };
 
   luaL_newlib(L, functions);
   return 1;

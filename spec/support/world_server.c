@@ -118,6 +118,7 @@ static reverst_server_options read_options(
       .keep_alive_period = world_duration(L, index, "keep_alive_period"),
     },
     .http = { .address = world_text(L, index, "http_address") },
+    .secret_path = world_text(L, index, "secret_path"),
     .drain_timeout = world_duration(L, index, "drain_timeout"),
     .memory_budget = (size_t)world_number(L, index, "memory_budget", 0),
     .max_connections = (size_t)world_number(L, index, "max_connections", 0),
@@ -231,6 +232,18 @@ static void on_closed(void *user_data) {
   world_drop(server->world, server);
 }
 
+static int reload_certificates(lua_State *L) {
+  int r = reverst_server_reload_certificates(check_server(L)->server);
+
+  if (r == 0) {
+    lua_pushboolean(L, true);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, reverst_error_name(r));
+  return 2;
+}
+
 static int close_server(lua_State *L) {
   struct server *server = check_server(L);
 
@@ -264,6 +277,7 @@ int luaopen_spec_world_server(lua_State *L) {
     { "http_address", http_address },
     { "tunnel_address", tunnel_address },
     { "stats", stats },
+    { "reload_certificates", reload_certificates },
     { "close", close_server },
     { "drain", drain_server },
     { "is_closed", is_closed },

@@ -28,7 +28,8 @@ extern "C" {
   X(PROTOCOL, -16, "the peer violated the protocol")                           \
   X(TIMEOUT, -17, "it took too long")                                          \
   X(MALFORMED, -18, "the data is malformed")                                   \
-  X(NO_GROUP_AUTHENTICATION, -19, "the group has no authenticate callback")
+  X(NO_GROUP_AUTHENTICATION, -19, "the group has no authenticate callback")    \
+  X(SECRET, -20, "the secret cannot be used")
 
 enum reverst_error {
 #define REVERST_ERROR_ENUM(name, value, text) REVERST_ERR_##name = (value),

@@ -36,12 +36,20 @@ typedef struct reverst_server_options {
     const char *private_key_path; /* PEM; required */
     uint64_t max_idle_timeout;    /* 60 s */
     uint64_t keep_alive_period;   /* 30 s; REVERST_NEVER: no PINGs */
+    /* Connections that have not registered; with more of them a newcomer must
+       prove its address first (Retry): 1 024; REVERST_NONE: each one must. */
+    unsigned retry_threshold;
   } tunnel;
   struct {
     const char *address; /* "127.0.0.1:8181" */
   } http;
   uint64_t
-      drain_timeout;    /* of reverst_server_drain: 30 s; REVERST_NEVER: wait */
+      drain_timeout; /* of reverst_server_drain: 30 s; REVERST_NEVER: wait */
+  /* A file of 32 bytes or more that nobody else can read. What is derived from
+     it lets a restarted server answer at once to the tunnels of the one before
+     (stateless reset). NULL: derived from the private key as it is now; give a
+     file where the key is renewed while the server runs. */
+  const char *secret_path;
   size_t memory_budget; /* bytes of buffered bodies: 256 MiB */
   size_t
       max_connections; /* public ones: half of RLIMIT_NOFILE, at most 65 536 */
@@ -53,7 +61,8 @@ typedef struct reverst_server_options {
 
 /* Opens both addresses. Why it failed is logged: REVERST_ERR_INVALID,
    REVERST_ERR_ADDRESS, REVERST_ERR_LISTEN, REVERST_ERR_CERTIFICATE,
-   REVERST_ERR_PRIVATE_KEY, REVERST_ERR_NO_MEMORY, REVERST_ERR_SYSTEM. */
+   REVERST_ERR_PRIVATE_KEY, REVERST_ERR_SECRET, REVERST_ERR_NO_MEMORY,
+   REVERST_ERR_SYSTEM. */
 int reverst_server_new(reverst_server **server, struct event_base *base,
     const reverst_server_options *options);
 
@@ -73,6 +82,13 @@ void reverst_server_drain(reverst_server *server,
  * server. */
 const char *reverst_server_tunnel_address(const reverst_server *server);
 const char *reverst_server_http_address(const reverst_server *server);
+
+/* Reads certificate and private key anew from the paths that were given.
+   Tunnels stay; connections to come see the new ones. On failure those before
+   stay in use, and why is logged: REVERST_ERR_CERTIFICATE,
+   REVERST_ERR_PRIVATE_KEY (also: the two do not belong together),
+   REVERST_ERR_NO_MEMORY, REVERST_ERR_CLOSED, REVERST_ERR_TLS. */
+int reverst_server_reload_certificates(reverst_server *server);
 
 /* ---- groups ---- */
 
