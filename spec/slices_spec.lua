@@ -100,6 +100,44 @@ describe("a queue of slices", function()
     assert.same({ 0, 256 }, { engine:chunks() })
   end)
 
+  -- As when one visitor sends byte by byte while others send much.
+  local much = ("y"):rep(CHUNK - 1)
+
+  local function push_bytes(count)
+    for _ = 1, count do
+      local other <close> = memory.slices(engine)
+      other:copy "x"
+      queue:push(other:take(1))
+      other:copy(much)
+    end
+  end
+
+  it("holds few chunks when it is filled byte by byte", function()
+    push_bytes(1000)
+    assert.equal(("x"):rep(1000), (queue:peek(0, 64)))
+    assert.is_true((engine:chunks()) <= 6, "chunks: " .. engine:chunks())
+    queue:consume(500)
+    push_bytes(20000)
+    assert.equal(20500, (queue:size()))
+    assert.is_true((engine:chunks()) <= 10, "chunks: " .. engine:chunks())
+    queue:clear()
+    assert.equal(0, (engine:chunks()))
+  end)
+
+  it("does not move what it holds", function()
+    push_bytes(20)
+    local held = {}
+    for i = 1, 10 do
+      held[i] = queue:take(1)
+    end
+    push_bytes(20)
+    for i = 1, 10 do
+      assert.equal("x", held[i]:text())
+      held[i]:release()
+    end
+    assert.equal(("x"):rep(30), (queue:peek(0, 64)))
+  end)
+
   it("agrees with a string, whatever is done to it", function()
     for seed = 1, 20 do
       math.randomseed(seed)

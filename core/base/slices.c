@@ -8,7 +8,11 @@
 
 #include <reverst/error.h>
 
-enum { FIRST_CAPACITY = 4 };
+enum {
+  FIRST_CAPACITY = 4,
+  SMALL = 4096, /* slices below that are gathered where they would pile up */
+  MANY = 4      /* slices that may wait in a queue as they came */
+};
 
 void rv_slices_init(struct rv_slices *slices) {
   *slices = (struct rv_slices){ 0 };
@@ -51,6 +55,56 @@ static bool continues(
          last->data + last->length == next->data;
 }
 
+static bool ends_its_chunk(const struct rv_slice *slice) {
+  return slice->data + slice->length == slice->chunk->data + slice->chunk->used;
+}
+
+/* Appends a copy of the bytes to a slice, behind which nobody else writes. What
+   is there stays where it is: others may look at it. */
+static bool extend(struct rv_slice *last, const struct rv_slice *next) {
+  struct rv_chunk *chunk = last->chunk;
+
+  if (chunk == NULL || chunk == chunk->pool->current || !ends_its_chunk(last) ||
+      next->length > RV_CHUNK_SIZE - chunk->used)
+    return false;
+  memcpy(chunk->data + chunk->used, next->data, next->length);
+  chunk->used += (uint32_t)next->length;
+  last->length += next->length;
+  return true;
+}
+
+/* Into a chunk of the queue's own, which those that follow can extend. Without
+   memory it stays as it is. */
+static void move_apart(struct rv_slice *slice) {
+  struct rv_chunk *chunk = rv_chunk_new(slice->chunk->pool);
+
+  if (chunk == NULL)
+    return;
+  memcpy(chunk->data, slice->data, slice->length);
+  chunk->used = (uint32_t)slice->length;
+  rv_chunk_unref(slice->chunk);
+  slice->chunk = chunk;
+  slice->data = chunk->data;
+}
+
+/* One byte keeps a whole chunk alive: whoever sends byte by byte, or in tiny
+   chunks, would hold much more memory than a bound of bytes says. */
+static bool gather(struct rv_slices *slices, struct rv_slice *slice) {
+  struct rv_slice *last;
+
+  if (slices->count < MANY || slice->length >= SMALL || slice->chunk == NULL)
+    return false;
+  last = item_at(slices, slices->count - 1);
+  if (extend(last, slice)) {
+    slices->length += slice->length;
+    rv_slice_release(slice);
+    return true;
+  }
+  if (last->length < SMALL && last->chunk != NULL)
+    move_apart(slice);
+  return false;
+}
+
 int rv_slices_push(struct rv_slices *slices, struct rv_slice slice) {
   struct rv_slice *last = NULL;
 
@@ -66,6 +120,8 @@ int rv_slices_push(struct rv_slices *slices, struct rv_slice slice) {
     rv_slice_release(&slice);
     return 0;
   }
+  if (gather(slices, &slice))
+    return 0;
   if (reserve(slices, slices->count + 1) < 0) {
     rv_slice_release(&slice);
     return REVERST_ERR_NO_MEMORY;

@@ -18,8 +18,10 @@ void rv_slices_init(struct rv_slices *slices);
 void rv_slices_deinit(struct rv_slices *slices); /* releases all */
 
 /* Appends; owns `slice` from then on, also when it fails. A slice that
-   continues the last one in memory is merged with it. Empty slices are
-   released. REVERST_ERR_NO_MEMORY. */
+   continues the last one in memory is merged with it, and where small ones pile
+   up they are copied together, so that a queue of few bytes holds few chunks.
+   Bytes that are in the queue never move. Empty slices are released.
+   REVERST_ERR_NO_MEMORY. */
 int rv_slices_push(struct rv_slices *slices, struct rv_slice slice);
 
 /* Copies bytes into the pool's current chunk(s) and appends them; all or (on
