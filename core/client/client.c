@@ -58,6 +58,7 @@ void reverst_client_close(reverst_client *client,
     return;
   rv_engine_refresh(client->engine);
   client->state = RV_CLIENT_CLOSING;
+  client->application.closed = true;
   client->on_closed = on_closed;
   client->on_closed_data = user_data;
   rv_client_stop_dialling(client);

@@ -79,6 +79,8 @@ static void run_request(struct rv_job *job) {
   struct rv_application *application = request->application;
 
   if (!request->delivered && !is_over(request)) {
+    if (application->closed)
+      return; /* it is cancelled with its tunnel */
     request->delivered = true;
     application->on_request(request, application->user_data);
   } else if (!is_over(request)) {

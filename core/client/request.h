@@ -12,6 +12,7 @@ struct rv_application {
   struct rv_engine *engine;
   void (*on_request)(reverst_request *request, void *user_data);
   void *user_data;
+  bool closed; /* set by the owner: on_request is not called any more */
 };
 
 void rv_application_init(struct rv_application *application,

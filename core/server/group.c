@@ -139,7 +139,7 @@ static struct rv_group *new_group(const reverst_group_options *options) {
     return NULL;
   }
   group->authenticate = options->authenticate;
-  group->insecure = options->insecure;
+  group->insecure = options->insecure && options->authenticate == NULL;
   group->user_data = options->user_data;
   group->retries = options->retries ? options->retries : 2;
   if (options->retries == REVERST_NONE)

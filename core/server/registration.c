@@ -11,7 +11,8 @@ struct reverst_registration {
   struct rv_arena arena;
   const char *group_name, *server_name;
   char peer[RV_ADDRESS_TEXT_SIZE];
-  char *scheme; /* NULL: no Authorization */
+  char *scheme;                /* NULL: no Authorization */
+  size_t authorization_length; /* of it and the credentials behind it */
   const char *credentials;
   struct rv_fields metadata; /* values are NUL terminated */
 };
@@ -56,6 +57,7 @@ static int split_authorization(reverst_registration *registration) {
   if (text.data == NULL)
     return REVERST_ERR_NO_MEMORY;
   registration->scheme = (char *)(uintptr_t)text.data;
+  registration->authorization_length = text.length;
   space = strchr(registration->scheme, ' ');
   registration->credentials = "";
   if (space != NULL) {
@@ -87,9 +89,8 @@ static void free_registration(reverst_registration *registration) {
     struct rv_span value = registration->metadata.items[i].value;
     explicit_bzero((void *)(uintptr_t)value.data, value.length);
   }
-  if (registration->scheme != NULL && registration->credentials != NULL)
-    explicit_bzero((void *)(uintptr_t)registration->credentials,
-        strlen(registration->credentials));
+  if (registration->scheme != NULL) /* a secret may stand in its place */
+    explicit_bzero(registration->scheme, registration->authorization_length);
   rv_arena_deinit(&registration->arena);
   free(registration);
 }

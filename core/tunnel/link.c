@@ -90,13 +90,19 @@ static void on_stream_stop_sending(
     rv_h3_session_stream_stopped(link->session, stream_id, code);
 }
 
+/* A client's holds its credentials. */
+static void drop_message(struct rv_link *link) {
+  if (link->message.data != NULL)
+    explicit_bzero(link->message.data, link->message.capacity);
+  rv_buffer_deinit(&link->message);
+}
+
 static void on_stream_closed(
     struct rv_quic_application *application, int64_t stream_id) {
   struct rv_link *link = link_of(application);
 
   if (stream_id == link->message_stream) {
-    rv_buffer_deinit(&link->message);
-    rv_buffer_init(&link->message, RV_MESSAGE_MAX_BYTES);
+    drop_message(link);
     link->message_sent = 0;
     link->message_fin = false;
     link->message_stream = -1;
@@ -209,7 +215,7 @@ void rv_link_deinit(struct rv_link *link) {
   if (link->session != NULL)
     rv_h3_session_close(link->session);
   link->session = NULL;
-  rv_buffer_deinit(&link->message);
+  drop_message(link);
 }
 
 int rv_link_start_session(

@@ -102,7 +102,7 @@ typedef struct reverst_group_options {
   const char *const
       *hosts; /* exact names, ended by NULL; compared without case */
   reverst_authenticate authenticate;
-  bool insecure;    /* instead of authenticate: everyone may join */
+  bool insecure;    /* without authenticate: everyone may join */
   unsigned retries; /* 2; further tries after the first; REVERST_NONE: 0 */
   uint64_t response_timeout; /* to the response head: none */
   uint64_t queue_timeout;    /* for a free stream of a tunnel: 30 s */
