@@ -86,6 +86,25 @@ describe("a tunnel", function()
     end
   end)
 
+  -- Seeds by which acknowledgments of the path's validation are lost.
+  it("ends, rather than hang, when a rebinding leaves it stuck", function()
+    for _, case in ipairs { { 133, 100 }, { 412, 200 }, { 467, 200 },
+      { 673, 200 }, { 896, 200 } } do
+      scene.free(world)
+      world = scene.world { seed = case[1],
+        link = { delay = 80 * ms, loss = case[2] } }
+      local client, tunnel = world:client(), nil
+      repeat
+        tunnel = world:dial(client, { keep_alive_period = 10 * second })
+      until scene.register(world, tunnel)
+      world:run(2 * second)
+      world:socket(client, "rebind")
+      local answer = scene.request(world,
+        { method = "POST", up = 3000, down = 3000 })
+      assert.not_equal("running", answer.outcome)
+    end
+  end)
+
   it("lets requests wait for a stream in their order", function()
     scene.connect(world, { max_streams_bidi = 2 })
     local visits, last = {}, 0

@@ -94,6 +94,8 @@ struct rv_quic_connection {
   uint64_t withheld; /* connection credit not given before acceptance */
   uint64_t window, max_window;
   uint64_t keep_alive_period;
+  uint64_t in_flight;       /* bytes, after the last write */
+  uint64_t in_flight_since; /* engine time: no other number since then */
   char *server_name;
   struct rv_quic_deferred deferred;
 

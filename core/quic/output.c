@@ -5,6 +5,8 @@
 #include <reverst/error.h>
 #include <stdlib.h>
 
+#define STUCK_AFTER (20 * RV_SECOND)
+
 enum { LINGER_PTOS = 3 /* RFC 9000 section 10.2 */ };
 
 /* ---- the sink ---- */
@@ -123,6 +125,8 @@ static bool take_result(struct rv_quic_connection *connection,
   int64_t stream_id = offer->write.stream_id;
   size_t length = accepted > 0 ? (size_t)accepted : 0;
 
+  if (length > 0)
+    connection->in_flight = 0; /* not stuck, whatever the sum is */
   switch (result) {
   case NGTCP2_ERR_STREAM_DATA_BLOCKED:
     application->on_blocked(application, stream_id);
@@ -307,6 +311,24 @@ static void set_ping(struct rv_quic_connection *connection, bool on) {
     connection->ping = false;
 }
 
+/* ngtcp2 counts a PATH_RESPONSE as in flight, but starts no PTO for it. When
+   the acknowledgments of some are lost while the congestion window is small,
+   nothing can be sent any more, and the peer's PINGs keep the connection. */
+static bool is_stuck(struct rv_quic_connection *connection) {
+  uint64_t now = connection->endpoint->engine->now;
+  ngtcp2_conn_info info;
+
+  ngtcp2_conn_get_conn_info2(connection->transport, &info);
+  if (info.bytes_in_flight < info.cwnd ||
+      info.bytes_in_flight != connection->in_flight) {
+    connection->in_flight = info.bytes_in_flight;
+    connection->in_flight_since = now;
+    return false;
+  }
+  return now - connection->in_flight_since >= STUCK_AFTER &&
+         connection->last_received > connection->in_flight_since;
+}
+
 void rv_quic_connection_on_write(struct rv_job *job) {
   struct rv_quic_connection *connection =
       rv_container_of(job, struct rv_quic_connection, write_job);
@@ -334,4 +356,7 @@ void rv_quic_connection_on_write(struct rv_job *job) {
   }
   if (rv_timer_set(&endpoint->engine->timers, &connection->timer, deadline) < 0)
     rv_quic_connection_fail(connection, NGTCP2_ERR_NOMEM);
+  else if (is_stuck(connection))
+    rv_quic_connection_close(connection, RV_QUIC_CLOSE_TRANSPORT,
+        NGTCP2_NO_VIABLE_PATH, RV_SPAN("nothing is acknowledged any more"));
 }
