@@ -93,9 +93,9 @@ describe("a tunnel", function()
       scene.free(world)
       world = scene.world { seed = case[1],
         link = { delay = 80 * ms, loss = case[2] } }
-      local client, tunnel = world:client(), nil
+      local client = world:client()
       repeat
-        tunnel = world:dial(client, { keep_alive_period = 10 * second })
+        local tunnel = world:dial(client, { keep_alive_period = 10 * second })
       until scene.register(world, tunnel)
       world:run(2 * second)
       world:socket(client, "rebind")
