@@ -45,7 +45,8 @@ local function describe_pair(name, start_server, start_client, variable)
           local works = pcall(programs.with_patience, 4, function()
             row.run(pair)
           end)
-          assert.is_false(works, "works, though the peer " .. expected[row.name])
+          assert.is_true(not works or expected[row.name].sometimes ~= nil,
+            "works, though the peer " .. tostring(expected[row.name]))
           pair.server:wait_until_it_serves()
         else
           row.run(pair)
