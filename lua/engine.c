@@ -138,13 +138,21 @@ fail:
   return REVERST_ERR_NO_MEMORY;
 }
 
-static void cancel_tasks(struct rv_lua *lua) {
-  struct rv_lua_task *task, *next;
+static struct rv_lua_task *first_task(const struct rv_lua *lua) {
+  struct rv_lua_task *task;
 
-  for (task = LIST_FIRST(&lua->tasks); task; task = next) {
-    next = LIST_NEXT(task, link);
-    rv_lua_task_cancel(task);
+  LIST_FOREACH(task, &lua->tasks, link) {
+    if (!rv_lua_task_is_over(task))
+      break;
   }
+  return task;
+}
+
+static void cancel_tasks(struct rv_lua *lua) {
+  struct rv_lua_task *task;
+
+  while ((task = first_task(lua)))
+    rv_lua_task_cancel(task);
 }
 
 void rv_lua_free(struct rv_lua *lua) {

@@ -108,13 +108,21 @@ void rv_lua_authenticate(reverst_registration *registration, void *user_data) {
       group->authenticate);
 }
 
+static struct rv_lua_authentication *first_authentication(
+    const struct rv_lua_group *group) {
+  struct rv_lua_authentication *authentication;
+
+  LIST_FOREACH(authentication, &group->registrations, link) {
+    if (!rv_lua_task_is_over(&authentication->task))
+      break;
+  }
+  return authentication;
+}
+
 void rv_lua_group_stop(struct rv_lua_group *group) {
-  struct rv_lua_authentication *authentication, *next;
+  struct rv_lua_authentication *authentication;
 
   group->stopping = true;
-  for (authentication = LIST_FIRST(&group->registrations); authentication;
-       authentication = next) {
-    next = LIST_NEXT(authentication, link);
+  while ((authentication = first_authentication(group)))
     rv_lua_task_cancel(&authentication->task);
-  }
 }

@@ -38,16 +38,15 @@ static void stop(struct rv_lua_object *object, bool drain) {
 
   if (server->closing || (drain && server->draining))
     return;
-  for (group = SLIST_FIRST(&server->groups); group;
-       group = SLIST_NEXT(group, link))
+  server->draining = true;
+  server->closing = !drain;
+  SLIST_FOREACH(group, &server->groups, link) {
     rv_lua_group_stop(group);
-  if (drain) {
-    server->draining = true;
-    reverst_server_drain(server->server, on_closed, server);
-  } else {
-    server->closing = true;
-    reverst_server_close(server->server, on_closed, server);
   }
+  if (!drain)
+    reverst_server_close(server->server, on_closed, server);
+  else if (!server->closing) /* what a task closed may have closed this */
+    reverst_server_drain(server->server, on_closed, server);
 }
 
 /* What goes wrong is in the log. */
@@ -70,14 +69,14 @@ static struct server *check_server(lua_State *L) {
    on the stack, as are the texts. */
 static const char *const *push_hosts(lua_State *L) {
   const char **hosts;
-  lua_Integer count, i;
+  size_t count, i;
 
   if (lua_getfield(L, 2, "hosts") != LUA_TTABLE)
     luaL_error(L, "hosts: expected a list, got %s", luaL_typename(L, -1));
-  count = luaL_len(L, -1);
-  hosts = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof(*hosts), 0);
+  count = lua_rawlen(L, -1);
+  hosts = lua_newuserdatauv(L, (count + 1) * sizeof(*hosts), 0);
   for (i = 0; i < count; ++i) {
-    if (lua_rawgeti(L, -2, i + 1) != LUA_TSTRING)
+    if (lua_rawgeti(L, -2, (lua_Integer)i + 1) != LUA_TSTRING)
       luaL_error(L, "hosts: expected texts, got %s", luaL_typename(L, -1));
     /* the list goes on holding it */
     hosts[i] = lua_tostring(L, -1);

@@ -103,6 +103,7 @@ static void close_thread(struct rv_lua_task *task) {
 }
 
 static void end(struct rv_lua_task *task, const char *error) {
+  task->ending = true;
   LIST_REMOVE(task, link);
   close_thread(task);
   task->type->on_ended(task, error);
@@ -213,7 +214,13 @@ static bool is_running(const struct rv_lua_task *task) {
   return false;
 }
 
+bool rv_lua_task_is_over(const struct rv_lua_task *task) {
+  return task->ending || task->cancelled;
+}
+
 void rv_lua_task_cancel(struct rv_lua_task *task) {
+  if (task->ending)
+    return;
   task->cancelled = true;
   if (!is_running(task))
     end(task, "it was cancelled");

@@ -41,6 +41,7 @@ struct rv_lua_task {
   bool preempted;      /* made to yield by the watchdog */
   bool waiting;        /* yielded by rv_lua_task_sleep */
   bool cancelled;
+  bool ending; /* its thread is being closed, which runs Lua once more */
 };
 
 /* Calls a function, given as a reference into the registry.  on_ended may come
@@ -50,8 +51,13 @@ void rv_lua_task_start(struct rv_lua_task *task, struct rv_lua *lua,
     const struct rv_lua_task_type *type, int function);
 
 /* Ends a task that waits: on_ended comes before this returns, except when the
-   task is the one that runs: then when it stops running. */
+   task is the one that runs: then when it stops running. What it holds open is
+   closed, and that may cancel any other task: whoever cancels several looks for
+   the next one anew. Harmless for one that is ending. */
 void rv_lua_task_cancel(struct rv_lua_task *task);
+
+/* Nothing is left to cancel. */
+bool rv_lua_task_is_over(const struct rv_lua_task *task);
 
 /* To be returned by a C function of Lua: goes on after `delay` ns.  Raises
    where it cannot wait. */

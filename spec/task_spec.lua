@@ -278,4 +278,30 @@ describe("a task that is ended while it waits", function()
       assert.equal("it was cancelled", result.text)
     end
   end)
+
+  -- three: which of them ends the others is not said
+  local closes_all = [[
+    local guard <close> = setmetatable({}, { __close = function()
+      require "reverst.core".stop(0)
+    end })
+    require "reverst".sleep(10)
+  ]]
+
+  it("may end all others by what it closes, and itself once more", function()
+    local ended = script.run_and_stop({}, closes_all, closes_all, closes_all)
+    assert.equal(3, #ended)
+    for _, result in ipairs(ended) do
+      assert.equal("it was cancelled", result.text)
+    end
+  end)
+
+  it("may do so when it waited for too long", function()
+    local ended = script.run({ task_timeout = 30 * millisecond },
+      closes_all, closes_all, closes_all)
+    local count = { ["it took too long"] = 0, ["it was cancelled"] = 0 }
+    for _, result in ipairs(ended) do
+      count[result.text] = count[result.text] + 1
+    end
+    assert.same({ ["it took too long"] = 1, ["it was cancelled"] = 2 }, count)
+  end)
 end)
