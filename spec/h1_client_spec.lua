@@ -280,6 +280,7 @@ describe("an origin's response", function()
       line .. "Content-Length: x\r\n\r\n",
       line .. "Transfer-Encoding: gzip\r\n\r\n",
       line .. "Transfer-Encoding: gzip, chunked\r\n\r\n",
+      line .. "Transfer-Encoding: chunked\t\r\n\r\n",
       "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
       line .. ("n"):rep(257) .. ": a\r\n\r\n",
       line .. "X: " .. ("v"):rep(16385),

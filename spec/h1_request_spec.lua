@@ -160,6 +160,7 @@ describe("a visitor's request", function()
       { 400, post("Transfer-Encoding: chunked, chunked\r\n") },
       { 400, post("Transfer-Encoding: chunked, identity\r\n") },
       { 400, post("Transfer-Encoding:\r\n") },
+      { 400, post("Transfer-Encoding: chunked\t\r\n") },
       { 400, post("Transfer-Encoding: ,chunked\r\n") },
       { 400, post(("Transfer-Encoding: chunked\r\n"):rep(2)) },
       { 400, post("Transfer-Encoding : chunked\r\n") },

@@ -292,6 +292,16 @@ static size_t read_line(
   return n;
 }
 
+/* To llhttp a tab behind the coding is a part of it, and the body not chunked:
+   chunk lines would be taken for body. */
+static bool is_chunked_to_us_only(const struct rv_h1_parser *parser) {
+  const struct rv_span *coding =
+      rv_fields_find(&parser->head.fields, RV_SPAN("transfer-encoding"));
+
+  return coding != NULL && rv_span_equal_nocase(*coding, RV_SPAN("chunked")) &&
+         !(parser->llhttp.flags & F_CHUNKED);
+}
+
 static size_t read_fields(
     struct rv_h1_parser *parser, const uint8_t *data, size_t length) {
   size_t n = run(parser, (const char *)data, section_room(parser, length));
@@ -301,6 +311,8 @@ static size_t read_fields(
   if (!parser->head_done)
     return n;
   parser->phase = RV_H1_PHASE_READY;
+  if (is_chunked_to_us_only(parser))
+    fail(parser, RV_FAILURE_REQUEST_MALFORMED);
   if (!parser->is_request) {
     parser->head.status = llhttp_get_status_code(&parser->llhttp);
     parser->minor = llhttp_get_http_minor(&parser->llhttp);
