@@ -387,6 +387,17 @@ describe("a reset of a response", function()
   end)
 end)
 
+describe("a reset of a request", function()
+  after_each(bytes.finish_all)
+
+  it("before its first byte closes our half too", function()
+    local world = bytes.world { role = "responder" }
+    world:reset(1, 0x10c)
+    assert.equal(0x10c, world:stream(1).reset)
+    assert.equal(0, world:totals().close)
+  end)
+end)
+
 describe("what is no error", function()
   after_each(bytes.finish_all)
 

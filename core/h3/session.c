@@ -235,7 +235,12 @@ void rv_h3_session_stream_reset(
     return;
   }
   struct rv_h3_stream *stream = rv_h3_stream_find(session, stream_id);
-  if (stream == NULL || !rv_h3_stream_is_receiving(stream))
+  if (stream == NULL) { /* nothing came before: our half would stay open */
+    session->transport->reset_stream(
+        session->transport, stream_id, RV_H3_REQUEST_CANCELLED);
+    return;
+  }
+  if (!rv_h3_stream_is_receiving(stream))
     return;
   /* The answer to our STOP_SENDING: the response goes on. */
   if (stream->upload_stopped) {

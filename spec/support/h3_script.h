@@ -30,8 +30,10 @@ static int world_feed(lua_State *L) {
 /* world:reset(stream_id, code), world:stop(stream_id, code): by the peer */
 static int world_reset(lua_State *L) {
   struct wire *wire = script_wire(check_world(L));
-  rv_h3_session_stream_reset(wire->session, luaL_checkinteger(L, 2),
-      (uint64_t)luaL_checkinteger(L, 3));
+  int64_t id = luaL_checkinteger(L, 2);
+  (void)wire_side(wire, id); /* it may be the first that is heard of it */
+  rv_h3_session_stream_reset(
+      wire->session, id, (uint64_t)luaL_checkinteger(L, 3));
   return 0;
 }
 
