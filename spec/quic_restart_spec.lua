@@ -118,6 +118,23 @@ describe("a server with many half-open connections", function()
     assert.equal(before, retries())
   end)
 
+  it("has them prove it where many wait at one address", function()
+    s = scene.new { server = { strangers = true,
+      max_pending_per_address = 4 } }
+    s.world:run(second)
+    for i = 2, 4 do
+      local peer = connect()
+      s.world:run(second)
+      assert.is_true(s.world:peer(peer).handshake)
+      assert.equal(i > 2, retries() > 0)
+    end
+    local before = retries()
+    local elsewhere = connect(s.world:client {})
+    s.world:run(second)
+    assert.is_true(s.world:peer(elsewhere).handshake)
+    assert.equal(before, retries())
+  end)
+
   it("may have every newcomer prove it", function()
     s = scene.new { server = { retry_threshold = -1 } }
     assert.is_true(s:until_handshake())

@@ -33,7 +33,8 @@ struct rv_quic_endpoint_options {
 
   /* With so many of them, a newcomer must first prove by a Retry (RFC 9000
      section 8.1.2) that its address is its own: until then it costs nothing.
-     0: 1 024; RV_QUIC_ALWAYS: everyone must. */
+     Likewise with half of those that one address may have. 0: 1 024;
+     RV_QUIC_ALWAYS: everyone must. */
   size_t retry_threshold;
 
   const struct rv_quic_secrets *secrets; /* copied; NULL: made up */

@@ -124,8 +124,10 @@ static int check_token(struct rv_quic_endpoint *endpoint,
 }
 
 /* Whoever forges addresses shall not fill the table of those to come. */
-static bool must_retry(const struct rv_quic_endpoint *endpoint) {
-  return endpoint->pending.count >= endpoint->retry_threshold;
+static bool must_retry(
+    const struct rv_quic_endpoint *endpoint, const struct rv_address *remote) {
+  return endpoint->pending.count >= endpoint->retry_threshold ||
+         rv_quic_pending_is_crowded(&endpoint->pending, remote);
 }
 
 static void accept_connection(struct rv_quic_endpoint *endpoint,
@@ -137,7 +139,7 @@ static void accept_connection(struct rv_quic_endpoint *endpoint,
 
   if (r < 0)
     return;
-  if (!incoming.original_id && must_retry(endpoint)) {
+  if (!incoming.original_id && must_retry(endpoint, datagram->remote)) {
     rv_quic_send_retry(endpoint, datagram, header);
     return;
   }

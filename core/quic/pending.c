@@ -56,6 +56,14 @@ static int add_source(
   return r;
 }
 
+bool rv_quic_pending_is_crowded(
+    const struct rv_quic_pending *pending, const struct rv_address *address) {
+  struct rv_address_key key = rv_address_limit_key(address);
+  const struct source *source = find(pending, &key);
+
+  return source && source->count >= (pending->limit_per_address + 1) / 2;
+}
+
 int rv_quic_pending_add(
     struct rv_quic_pending *pending, const struct rv_address *address) {
   struct rv_address_key key = rv_address_limit_key(address);

@@ -16,6 +16,11 @@ void rv_quic_pending_init(struct rv_quic_pending *pending,
     const uint64_t secret[static 2], size_t limit, size_t limit_per_address);
 void rv_quic_pending_deinit(struct rv_quic_pending *pending); /* empty */
 
+/* Does half of what is allowed to this address wait already? Whoever forges it
+   shall not lock its owner out. */
+bool rv_quic_pending_is_crowded(
+    const struct rv_quic_pending *pending, const struct rv_address *address);
+
 /* Counts one more from this address. REVERST_ERR_LIMIT, REVERST_ERR_NO_MEMORY:
    refuse it. */
 int rv_quic_pending_add(
