@@ -139,6 +139,16 @@ describe("a UDP socket", function()
     assert.same(parts, datagrams_of(far))
   end)
 
+  it("goes on with batches when one could not come from its address", function()
+    open(nil, ":0")
+    local to, data = near:address(), ("x"):rep(12000)
+    assert.equal(12000, far:send(to, data, 1200, 0, "255.255.255.255:1"))
+    assert.equal(12000, far:send(to, data, 1200))
+    wait_for_bytes(near, 12000)
+    assert.equal(1200, near:received()[1].segment_size)
+    assert.equal(12000, #near:received()[1].data)
+  end)
+
   it("sends single datagrams where batches are impossible", function()
     open()
     -- larger than the device's MTU allows for segments of a batch

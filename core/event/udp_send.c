@@ -109,6 +109,17 @@ static void stop_segmenting(struct rv_udp *udp, int error) {
       rv_log_text("reason", strerror(error)));
 }
 
+/* The system refused a batch: one datagram alone tells whether it cannot
+   segment, or has something against all of them, such as a source address that
+   is not ours any more. */
+static int send_first(struct rv_udp *udp, const struct envelope *envelope,
+    const uint8_t *data, size_t segment_size, int refusal) {
+  int error = send_bytes(udp, envelope, data, segment_size, segment_size);
+  if (error == 0)
+    stop_segmenting(udp, refusal);
+  return error;
+}
+
 /* How many bytes one call may take. */
 static size_t batch_length(
     const struct rv_udp *udp, size_t length, size_t segment_size) {
@@ -142,13 +153,15 @@ int rv_udp_send(
     size_t length = batch_length(udp, datagram->length - offset, segment_size);
     int error = send_bytes(
         udp, &envelope, datagram->data + offset, length, segment_size);
+    if ((error == EIO || error == EINVAL) && length > segment_size) {
+      error = send_first(
+          udp, &envelope, datagram->data + offset, segment_size, error);
+      if (error == 0)
+        length = segment_size;
+    }
     if (error == EAGAIN) {
       wait_until_writable(udp);
       return offset > 0 ? (int)offset : REVERST_ERR_AGAIN;
-    }
-    if ((error == EIO || error == EINVAL) && length > segment_size) {
-      stop_segmenting(udp, error);
-      continue;
     }
     offset += length;
   }
