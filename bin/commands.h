@@ -5,6 +5,7 @@
 #define REVERST_BIN_COMMANDS_H
 
 int command_serve(int argc, char *const *argv);
+int command_check(int argc, char *const *argv);
 int command_http(int argc, char *const *argv);
 int command_certificate(int argc, char *const *argv);
 

@@ -19,7 +19,7 @@ struct host {
   struct event_base *base;
   struct rv_lua *lua;
   struct signals *signals;
-  int log_descriptor;
+  struct log_writer log;
 };
 
 static void on_stopped(void *user_data) {
@@ -28,6 +28,12 @@ static void on_stopped(void *user_data) {
   /* then nothing keeps the loop */
   signals_free(host->signals);
   host->signals = NULL;
+}
+
+static bool set_log_format(const char *format, void *user_data) {
+  struct host *host = user_data;
+
+  return log_writer_set_format(&host->log, format);
 }
 
 static void on_ending(bool drain, void *user_data) {
@@ -55,7 +61,8 @@ static void raise_descriptor_limit(void) {
 static int open_host(struct host *host) {
   struct rv_lua_options options = {
     .log = log_writer_write,
-    .log_user_data = &host->log_descriptor,
+    .log_user_data = &host->log,
+    .set_log_format = set_log_format,
     .on_stopped = on_stopped,
     .user_data = host,
   };
@@ -94,7 +101,7 @@ static int run(
 }
 
 int host_run(const char *module, int argc, char *const *argv) {
-  struct host host = { .log_descriptor = STDERR_FILENO };
+  struct host host = { .log = { .descriptor = STDERR_FILENO } };
   int r, status = STATUS_FAILURE;
 
   raise_descriptor_limit();

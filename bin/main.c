@@ -15,6 +15,8 @@ struct command {
 static const struct command commands[] = {
   { "http", command_http, "http [FLAGS] ADDRESS",
       "expose a local HTTP service" },
+  { "check", command_check, "check [FLAGS] config.lua",
+      "say what would be served, or what is wrong" },
   { "certificate", command_certificate, "certificate [FLAGS] NAME",
       "make a certificate to try with" },
   { NULL, command_serve, "[FLAGS] config.lua",

@@ -60,10 +60,12 @@ static int make_certificate(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
+  { "check_server", rv_lua_server_check },
   { "client", rv_lua_client_new },
   { "make_certificate", make_certificate },
   { "now", now },
   { "server", rv_lua_server_new },
+  { "set_log_format", rv_lua_set_log_format },
   { "set_log_level", rv_lua_set_log_level },
   { "sleep", sleep_for },
   { "stop", stop },

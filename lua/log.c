@@ -84,3 +84,13 @@ int rv_lua_set_log_level(lua_State *L) {
   rv_lua_of(L)->log_level = check_level(L, 1);
   return 0;
 }
+
+int rv_lua_set_log_format(lua_State *L) {
+  const struct rv_lua_options *options = &rv_lua_of(L)->options;
+  const char *format = luaL_checkstring(L, 1);
+
+  if (options->set_log_format &&
+      !options->set_log_format(format, options->user_data))
+    return luaL_argerror(L, 1, "there is no such format");
+  return 0;
+}

@@ -19,4 +19,7 @@ int rv_lua_write_log(lua_State *L);
    clients made later. */
 int rv_lua_set_log_level(lua_State *L);
 
+/* Lua: set_log_format(format): what the host calls it, such as "json". */
+int rv_lua_set_log_format(lua_State *L);
+
 #endif

@@ -22,6 +22,9 @@ struct rv_lua_options {
   uint64_t task_budget;   /* ns of CPU time of a task in all: 1 s */
   uint64_t call_budget;   /* ns of CPU time of rv_lua_run: 5 s */
   uint64_t task_timeout;  /* ns from a task's start, waiting included: 15 s */
+  /* How entries are written from now on, as scripts say; false: there is no
+     such format.  NULL: there are none to choose from. */
+  bool (*set_log_format)(const char *format, void *user_data);
   /* The last server and client has ended; may be NULL. */
   void (*on_stopped)(void *user_data);
   void *user_data;

@@ -249,6 +249,19 @@ static void read_options(
   };
 }
 
+int rv_lua_server_check(lua_State *L) {
+  reverst_server_options options;
+  int r;
+
+  luaL_checktype(L, 1, LUA_TTABLE);
+  read_options(L, rv_lua_of(L), &options);
+  r = reverst_server_check(&options);
+  if (r < 0)
+    return rv_lua_push_error(L, r);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 int rv_lua_server_new(lua_State *L) {
   struct rv_lua *lua = rv_lua_of(L);
   struct rv_lua_object **handle;

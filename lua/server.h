@@ -7,8 +7,13 @@
 
 /* Lua: server(options): a handle; or nil, why, and the error's name.  Durations
    are in nanoseconds, false is off.  Methods: add_group(options) (true, or nil,
-   why and name), tunnel_address(), http_address(), stats(), drain(), close();
-   of a server that is gone they return nil and "closed". */
+   why and name), tunnel_address(), http_address(), stats(),
+   reload_certificates() (likewise), drain(), close(); of a server that is gone
+   they return nil and "closed". */
 int rv_lua_server_new(lua_State *L);
+
+/* Lua: check_server(options): true, when server(options) would take them; else
+   nil, why, and the error's name.  It opens nothing. */
+int rv_lua_server_check(lua_State *L);
 
 #endif

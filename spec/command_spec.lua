@@ -106,7 +106,7 @@ describe("reverst alone", function()
 end)
 
 describe("help and version", function()
-  local commands = { {}, { "http" }, { "certificate" } }
+  local commands = { {}, { "http" }, { "check" }, { "certificate" } }
 
   it("are there for each command, by long and short flags", function()
     for _, command in ipairs(commands) do

@@ -67,7 +67,7 @@ describe("a configuration", function()
         retry_threshold = 1024,
       },
       http = { address = "127.0.0.1:8181" },
-      log = { level = "info" },
+      log = { level = "info", format = "logfmt" },
       drain_timeout = 30000000000,
       groups = { {
         name = "app", hosts = { "app.example.com" }, balance = "round_robin",

@@ -3,7 +3,7 @@
 #include "server/server.h"
 
 #include "base/log.h"
-#include "tls/secret.h"
+#include "server/options.h"
 #include <reverst/error.h>
 #include <stdlib.h>
 
@@ -117,22 +117,6 @@ void reverst_server_drain(reverst_server *server,
 
 /* ---- making ---- */
 
-/* Logs which option was at fault; returns the error. */
-static int fault(struct reverst_server *server, int error, const char *option,
-    const char *value) {
-  rv_log(server->engine, REVERST_LOG_ERROR, "server_not_started",
-      rv_log_text("option", option), rv_log_text("value", value ? value : ""),
-      rv_log_text("error", reverst_strerror(error)));
-  return error;
-}
-
-static int parse(struct reverst_server *server, const char *option,
-    const char *value, struct rv_address *address) {
-  int r = rv_address_parse(address, rv_span_of(value));
-
-  return r < 0 ? fault(server, r, option, value) : 0;
-}
-
 static void on_datagram(const struct rv_datagram *datagram, void *user_data) {
   struct reverst_server *server = user_data;
 
@@ -149,8 +133,6 @@ static void on_writable(void *user_data) {
 
 static int open_udp(
     struct reverst_server *server, const reverst_server_options *options) {
-  const char *text =
-      options->tunnel.address ? options->tunnel.address : "127.0.0.1:7171";
   struct rv_address address;
   struct rv_udp_options udp = {
     .loop = server->loop,
@@ -159,33 +141,12 @@ static int open_udp(
     .on_writable = on_writable,
     .user_data = server,
   };
-  int r = parse(server, "tunnel.address", text, &address);
+  int r = rv_server_options_tunnel_address(server->engine, options, &address);
 
   if (r == 0)
     r = rv_udp_open(&server->udp, &udp);
   if (r == 0)
     rv_address_print(rv_udp_address(server->udp), server->tunnel_address);
-  return r;
-}
-
-static int read_root(struct reverst_server *server,
-    const reverst_server_options *options, struct rv_secret_root *root) {
-  return options->secret_path
-             ? rv_secret_root_read(root, server->engine, options->secret_path)
-             : rv_secret_root_read_private_key(
-                   root, server->engine, options->tunnel.private_key_path);
-}
-
-static int make_secrets(struct reverst_server *server,
-    const reverst_server_options *options, struct rv_quic_secrets *secrets) {
-  struct rv_secret_root root;
-  int r = read_root(server, options, &root);
-
-  if (r == 0)
-    r = rv_secret_derive(&root, "stateless reset", secrets->reset);
-  if (r == 0)
-    r = rv_secret_derive(&root, "retry token", secrets->retry);
-  explicit_bzero(&root, sizeof(root));
   return r;
 }
 
@@ -201,10 +162,6 @@ static int keep_paths(
 static int open_endpoint(
     struct reverst_server *server, const reverst_server_options *options) {
   struct rv_quic_secrets secrets;
-  struct rv_tls_server_options tls = {
-    .certificate_path = options->tunnel.certificate_path,
-    .private_key_path = options->tunnel.private_key_path,
-  };
   struct rv_quic_endpoint_options endpoint = {
     .engine = server->engine,
     .sink = rv_udp_sink(server->udp),
@@ -220,10 +177,10 @@ static int open_endpoint(
     .on_accept = rv_server_on_accept,
     .user_data = server,
   };
-  int r = rv_tls_server_context_new(&endpoint.server_tls, server->engine, &tls);
+  int r = rv_server_options_tls(server->engine, options, &endpoint.server_tls);
 
   if (r == 0)
-    r = make_secrets(server, options, &secrets);
+    r = rv_server_options_secrets(server->engine, options, &secrets);
   if (r == 0)
     r = rv_quic_endpoint_new(&server->endpoint, &endpoint);
   rv_tls_context_unref(endpoint.server_tls);
@@ -233,8 +190,6 @@ static int open_endpoint(
 
 static int open_front(
     struct reverst_server *server, const reverst_server_options *options) {
-  const char *text =
-      options->http.address ? options->http.address : "127.0.0.1:8181";
   struct rv_address address;
   struct rv_front_options front = {
     .loop = server->loop,
@@ -245,7 +200,7 @@ static int open_front(
     .on_empty = on_front_empty,
     .user_data = server,
   };
-  int r = parse(server, "http.address", text, &address);
+  int r = rv_server_options_http_address(server->engine, options, &address);
 
   if (r == 0)
     r = rv_front_open(&server->front, &front);
@@ -254,20 +209,9 @@ static int open_front(
   return r;
 }
 
-static int check(
-    struct reverst_server *server, const reverst_server_options *options) {
-  if (options->tunnel.certificate_path == NULL)
-    return fault(
-        server, REVERST_ERR_INVALID, "tunnel.certificate_path", "(missing)");
-  if (options->tunnel.private_key_path == NULL)
-    return fault(
-        server, REVERST_ERR_INVALID, "tunnel.private_key_path", "(missing)");
-  return 0;
-}
-
 static int open_all(
     struct reverst_server *server, const reverst_server_options *options) {
-  int r = check(server, options);
+  int r = rv_server_options_check(server->engine, options);
 
   if (r == 0)
     r = keep_paths(server, options);

@@ -4,7 +4,8 @@
 -- A row: key (its place in config.lua), flag and short (without dashes), type
 -- (see check.lua) with its choices or off (may be false), default, required,
 -- effect (when a change of it counts: "restart", or "live" for new requests),
--- argument and help.  A flag's environment variable is REVERST_ and its name.
+-- argument and help; is_flag_only: it is not in config.lua.  A flag's environment
+-- variable is REVERST_ and its name.
 
 local options = {}
 
@@ -18,6 +19,17 @@ local log = {
 
 options.server = {
   log,
+  {
+    key = "log.format", flag = "log-format", argument = "FORMAT",
+    type = "choice", what = "format", choices = { "logfmt", "json" },
+    default = "logfmt", effect = "restart",
+    help = "how it is written: logfmt, json",
+  },
+  {
+    key = "groups_path", flag = "tunnel-groups", short = "g",
+    argument = "FILE", type = "path", is_flag_only = true, effect = "restart",
+    help = "Lua file that returns groups; they replace those of config.lua",
+  },
   {
     key = "tunnel.address", flag = "tunnel-address", short = "a",
     argument = "ADDR", type = "listen", default = "127.0.0.1:7171",

@@ -66,6 +66,10 @@ typedef struct reverst_server_options {
 int reverst_server_new(reverst_server **server, struct event_base *base,
     const reverst_server_options *options);
 
+/* Would these options do? Reads the files and looks at the addresses, but opens
+   nothing. Errors, and what is logged, as above. */
+int reverst_server_check(const reverst_server_options *options);
+
 /* Ends everything at once; tunnels see "server closing down". The memory goes
    and `on_closed` (may be NULL) comes at the end of the turn; the base must be
    dispatched until then. */

@@ -15,15 +15,17 @@ local serve = {
   rows = options.server,
   most = 1,
   usage = [[
-usage: reverst [FLAGS] config.lua
+usage: reverst [FLAGS] [config.lua]
 
 Serves: takes tunnels, and sends visitors' requests through them.  A flag wins
 over its environment variable, that over config.lua, that over the default.
+Without config.lua, --tunnel-groups gives the groups.
 Durations: 500ms, 30s, 1m30s, 1h, or a number of seconds.
-Other commands: reverst http --help, reverst certificate --help.]],
+Other commands: reverst check --help, reverst http --help, reverst certificate
+--help.]],
 }
 
-local other_commands = { "http", "certificate" }
+local other_commands = { "check", "http", "certificate" }
 
 local function log_start(server, settings)
   log.info("listening", { ["for"] = "tunnels", transport = "quic",
@@ -38,34 +40,45 @@ local function log_start(server, settings)
   end
 end
 
-local function load_settings(path, values)
-  local settings, problems = config.load(path, values)
-  if not settings then
-    command.complain(serve.name, problems)
-    local nearest = not paths.read(path)
-      and text.nearest(path, other_commands)
-    if nearest then
-      command.complain(serve.name, { "did you mean: reverst " .. nearest })
-    end
+--- Reads the command line and all that it names, for reverst and reverst check.
+--- Gives the settings and the path of config.lua; or nil and the exit status,
+--- after everything was said.
+---@param self table as for command.read
+---@param list string[]
+function serve.load(self, list)
+  local values, parsed = command.read(self, list)
+  if not values then
+    return nil, parsed
   end
-  return settings
+  local path = parsed.positional[1]
+  if not path and not values.groups_path then
+    command.complain(self.name, { "which file? " .. self.name
+      .. " [FLAGS] config.lua, or --tunnel-groups with flags for the rest" })
+    return nil, command.usage
+  end
+  local settings, problems = config.load(path, values)
+  if settings then
+    return settings, path
+  end
+  command.complain(self.name, problems)
+  local nearest = path and not paths.read(path)
+    and text.nearest(path, other_commands)
+  if nearest then
+    command.complain(self.name, { "did you mean: reverst " .. nearest })
+  end
+  return nil, command.failure
 end
 
 function serve.run(list)
-  local values, parsed = command.read(serve, list)
-  if not values then
-    return parsed
-  end
-  local path = parsed.positional[1]
-  if not path then
-    command.complain(serve.name, { "which file? reverst [FLAGS] config.lua" })
-    return command.usage
-  end
-  local settings = load_settings(path, values)
+  local settings, path = serve.load(serve, list)
   if not settings then
-    return command.failure
+    return path
   end
   core.set_log_level(settings.log.level)
+  core.set_log_format(settings.log.format)
+  if path and settings.groups_path then
+    log.info("groups_replaced", { by = settings.groups_path, of = path })
+  end
   local server, message = reverst.start_server(settings)
   if not server then
     command.complain(serve.name, { "cannot start: " .. message })

@@ -1,0 +1,80 @@
+-- Runs a Lua file that returns a table: a configuration, or its groups.
+
+local paths = require "reverst.paths"
+
+local chunk = {}
+
+local function looks_like_yaml(path, source)
+  if path:match "%.ya?ml$" then
+    return true
+  end
+  for line in source:gmatch "[^\r\n]+" do
+    if not line:match "^%s*#" and not line:match "^%s*$" then
+      return line:match "^%-%-%-%s*$" or line:match "^[%w_.-]+:%s*$"
+        or line:match "^[%w_.-]+:%s+%S"
+    end
+  end
+end
+
+local function traceback(message)
+  if type(message) ~= "string" then
+    message = ("the error object is a %s value"):format(type(message))
+  end
+  -- what called the file is of no interest
+  return (debug.traceback(message, 2):gsub("\n%s*%[C%]: in function 'xpcall'.*",
+    ""))
+end
+
+-- modules that lie beside the file are found by require
+local function with_folder(folder, run)
+  local path = package.path
+  local before = paths.set_base(folder)
+  package.path = (folder == "" and "./" or folder) .. "?.lua;" .. path
+  run()
+  paths.set_base(before)
+  package.path = path
+end
+
+local function compile(path, purpose)
+  local source, message = paths.read(path)
+  if not source then
+    return nil, message
+  end
+  local compiled
+  compiled, message = load(source, "@" .. path, "t")
+  if not compiled and looks_like_yaml(path, source) then
+    return nil, ("%s: this is YAML; %s (see examples/simple/config.lua, and "
+      .. '"A first configuration" in README.md)'):format(path, purpose)
+  end
+  return compiled, message
+end
+
+--- Runs the file, and gives what it returned to a function, as long as relative
+--- paths are relative to the file.
+---@param path string
+---@param form { purpose: string, example: string } for messages
+---@param use fun(given: table)
+---@return boolean done
+---@return string|nil message
+function chunk.run(path, form, use)
+  local compiled, message = compile(path, form.purpose)
+  if not compiled then
+    return false, message
+  end
+  local ok, given
+  with_folder(paths.folder_of(path), function()
+    ok, given = xpcall(compiled, traceback)
+    if ok and type(given) == "table" then
+      use(given)
+    end
+  end)
+  if not ok then
+    return false, given
+  elseif type(given) ~= "table" then
+    return false, ("%s: it returns %s, expected a table: %s"):format(path,
+      given == nil and "nothing" or "a " .. type(given), form.example)
+  end
+  return true
+end
+
+return chunk

@@ -1,0 +1,64 @@
+-- reverst check config.lua: says what would be served, or all that is wrong.
+
+local auth = require "reverst.auth"
+local command = require "reverst.command"
+local core = require "reverst.core"
+local options = require "reverst.options"
+local serve = require "reverst.command.serve"
+local text = require "reverst.text"
+
+local check = {
+  name = "reverst check",
+  rows = options.server,
+  most = 1,
+  usage = [[
+usage: reverst check [FLAGS] [config.lua]
+
+Reads what reverst would read with the same flags and environment, the
+certificate too, and says what it would serve; or all mistakes, with status 1.
+It opens no address.]],
+}
+
+local function say(...)
+  io.stdout:write(string.format(...), "\n")
+end
+
+local function describe_group(group)
+  say("  group %s", text.quoted(group.name))
+  say("    hosts         %s", table.concat(group.hosts, ", "))
+  say("    authenticate  %s", auth.kind_of(group.authenticate))
+  say("    balance       %s", group.balance)
+end
+
+local function describe(settings, path)
+  local source = path or settings.groups_path
+  say("%s: good. It would serve:", text.printable(source))
+  say("  tunnels   %s (QUIC), as %s", settings.tunnel.address,
+    settings.tunnel.server_name)
+  say("  visitors  %s (HTTP)", settings.http.address)
+  if path and settings.groups_path then
+    say("  groups of %s, which replace those of %s",
+      text.printable(settings.groups_path), text.printable(path))
+  end
+  for _, group in ipairs(settings.groups) do
+    describe_group(group)
+  end
+end
+
+function check.run(list)
+  local settings, path = serve.load(check, list)
+  if not settings then
+    return path
+  end
+  -- why not is in the log
+  core.set_log_level "error"
+  local ok, message = core.check_server(settings)
+  if not ok then
+    command.complain(check.name, { message })
+    return command.failure
+  end
+  describe(settings, path)
+  return command.success
+end
+
+return check

@@ -1,0 +1,65 @@
+-- Checks a table by the rows of options.lua.
+
+local check = require "reverst.check"
+local paths = require "reverst.paths"
+local text = require "reverst.text"
+
+local rows = {}
+
+--- The rows by key, and by section and key: of what may be in a table.
+---@param list table[]
+function rows.known_keys(list)
+  local keys, sections = {}, {}
+  for _, row in ipairs(list) do
+    local section, key = row.key:match "^(.-)%.(.*)$"
+    if section then
+      sections[section] = sections[section] or {}
+      sections[section][key] = row
+    elseif not row.is_flag_only then
+      keys[row.key] = row
+    end
+  end
+  return keys, sections
+end
+
+function rows.complain_of_unknown(complain, place, given, known)
+  for _, key in ipairs(text.sorted_keys(given)) do
+    if not known[key] then
+      complain(text.field(place, key), "unknown key%s",
+        text.suggestion(key, text.sorted_keys(known)))
+    end
+  end
+end
+
+--- The checked values of one table, by the rows' keys.  False counts as given.
+function rows.check_table(complain, place, given, known, prefix)
+  local values = {}
+  for _, key in ipairs(text.sorted_keys(known)) do
+    local row = known[key]
+    if given[key] ~= nil then
+      local value, message = check.value(row, given[key])
+      if message then
+        complain(text.field(place, key), "%s", message)
+      elseif row.type == "path" then
+        value = paths.resolve(value)
+      end
+      values[prefix .. key] = value
+    end
+  end
+  return values
+end
+
+function rows.merge(into, from)
+  for key, value in pairs(from) do
+    into[key] = value
+  end
+end
+
+function rows.with_default(row, value)
+  if value == nil and row.default ~= nil then
+    return check.value(row, row.default)
+  end
+  return value
+end
+
+return rows
