@@ -52,6 +52,11 @@ struct rv_stream_user_ops {
       struct rv_stream_user *user, struct rv_slice slice); /* owned */
   void (*on_end)(struct rv_stream_user *user);             /* FIN was read */
 
+  /* While reading is paused: the peer's FIN has come, behind bytes that were
+     not read yet. on_end still follows once they were. May come more than
+     once; may be NULL. */
+  void (*on_hangup)(struct rv_stream_user *user);
+
   /* Fills at most `max` vectors with what is to be sent, in order; 0: nothing.
      The bytes stay valid until on_sent reports them. */
   size_t (*gather)(

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <reverst/error.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -179,12 +180,24 @@ static void drop_some(struct tcp *tcp) {
   }
 }
 
+/* A peer that went away while nothing is read from it would else be noticed
+   only when reading goes on, which may be never. */
+static void look_for_hangup(struct tcp *tcp) {
+  struct pollfd poll_fd = { .fd = tcp->fd, .events = POLLRDHUP };
+  struct rv_stream_user *user = tcp->stream.user;
+  if (tcp->state == TCP_OPEN && !tcp->ended && user->ops->on_hangup != NULL &&
+      poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLRDHUP))
+    user->ops->on_hangup(user);
+}
+
 static void run_read(struct rv_job *job) {
   struct tcp *tcp = rv_container_of(job, struct tcp, read_job);
   if (tcp->state == TCP_LINGERING)
     drop_some(tcp);
   else if (can_read(tcp) && tcp->readable)
     read_some(tcp);
+  else if (!tcp->reading)
+    look_for_hangup(tcp);
 }
 
 static void on_readable(struct tcp *tcp) {
@@ -200,6 +213,8 @@ static void on_readable(struct tcp *tcp) {
   int error = pending_error(tcp);
   if (error != 0)
     finish(tcp, error);
+  else
+    look_for_hangup(tcp);
 }
 
 /* ---- writing ---- */
@@ -321,7 +336,7 @@ static void on_timer(struct rv_timer *timer) {
 static void set_reading(struct rv_stream *stream, bool reading) {
   struct tcp *tcp = tcp_of(stream);
   tcp->reading = reading;
-  if (tcp->edge_triggered && tcp->readable && can_read(tcp))
+  if (tcp->edge_triggered && tcp->readable && (can_read(tcp) || !reading))
     rv_turn_add(&tcp->engine->turn, &tcp->read_job, RV_PHASE_PROCESS);
 }
 

@@ -383,6 +383,19 @@ static void on_end(struct rv_stream_user *user) {
   run(server);
 }
 
+/* What is unread could only be the rest of this request, or the next one: the
+   FIN behind it cancels this one in either case. Only an answer that came
+   before the request was whole is still delivered. */
+static void on_hangup(struct rv_stream_user *user) {
+  struct rv_h1_server *server = server_of(user);
+
+  if (server->exchange == NULL || server->options.half_close ||
+      (server->progress == RV_H1_IN_BODY && server->answering))
+    return;
+  server->broken = true;
+  run(server);
+}
+
 static size_t gather(
     struct rv_stream_user *user, struct iovec *vectors, size_t max) {
   struct rv_h1_server *server = server_of(user);
@@ -435,6 +448,7 @@ static const struct rv_stream_user_ops user_ops = {
   .on_connected = on_connected,
   .on_data = on_data,
   .on_end = on_end,
+  .on_hangup = on_hangup,
   .gather = gather,
   .on_sent = on_sent,
   .on_closed = on_closed,
