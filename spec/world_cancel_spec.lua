@@ -6,13 +6,14 @@ local handlers = require "handlers"
 local MEGABYTE = 1024 * 1024
 
 describe("a visitor who leaves", function()
-  local world, request, complete
+  local world, request, complete, paths
 
   local function start(on_request, ask)
     world:server { groups = { app = { "app.test" } } }
     world:connected_client {
       group = "app",
       on_request = function(_, it)
+        table.insert(paths, it:path())
         if it:path() == "/pong" then
           return it:respond { body = "PONG\n" }
         end
@@ -38,7 +39,7 @@ describe("a visitor who leaves", function()
 
   before_each(function()
     world = World.new()
-    request, complete = nil, nil
+    request, complete, paths = nil, nil, {}
   end)
   after_each(function() world:close() end)
 
@@ -55,6 +56,16 @@ describe("a visitor who leaves", function()
   it("by a half-close behind the request cancels it", function()
     start().wire:shut()
     expect_cancelled()
+  end)
+
+  it("with a pipelined request behind cancels both", function()
+    local visitor = start()
+    visitor.wire:send(World.request_bytes { path = "/second" })
+    world:turns(5)
+    visitor.wire:close()
+    expect_cancelled()
+    assert.equal("/", paths[1])
+    assert.equal("/pong", paths[2])
   end)
 
   it("in the middle of a download cancels the request", function()

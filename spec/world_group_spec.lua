@@ -309,7 +309,7 @@ describe("requests for a client that takes few at once", function()
   end)
 
   it("are 504 when no head comes within the group's bound", function()
-    serve(10, { response_timeout = 0.2 })
+    serve(10, { response_timeout = 1 })
     local complete
     local visitor = world:visitor():ask()
     world:run("the request", function() return #running == 1 end)
