@@ -2,7 +2,6 @@
 /* The client object: made of its options, closed. */
 #include "client/client.h"
 
-#include "base/base64.h"
 #include "base/log.h"
 #include <reverst/error.h>
 #include <stdlib.h>
@@ -22,8 +21,7 @@ static void on_loop_freed(void *user_data) {
 }
 
 static void free_parts(struct reverst_client *client) {
-  rv_timer_stop(&client->engine->timers, &client->retry_timer);
-  rv_timer_stop(&client->engine->timers, &client->drain_timer);
+  rv_client_stop_dialling(client);
   rv_turn_remove(&client->close_job);
   if (client->origin != NULL)
     rv_origin_close(client->origin);
@@ -31,7 +29,7 @@ static void free_parts(struct reverst_client *client) {
     rv_resolver_free(client->resolver);
   rv_tls_context_unref(client->tls);
   rv_qpack_free(client->qpack);
-  rv_message_deinit(&client->registration);
+  rv_client_registration_deinit(&client->registration);
   free(client->server_name);
   free(client->host);
 }
@@ -92,81 +90,28 @@ static int set_address(
   return client->server_name ? 0 : REVERST_ERR_NO_MEMORY;
 }
 
-/* "<scheme> <payload>" into `out`; nothing when there are no credentials. */
-static void write_authorization(
-    const reverst_credentials *credentials, struct rv_buffer *out) {
-  struct rv_buffer pair;
-
-  if (credentials->username != NULL) {
-    rv_buffer_init(&pair, RV_MESSAGE_MAX_BYTES);
-    rv_buffer_append_span(&pair, rv_span_of(credentials->username));
-    rv_buffer_append_byte(&pair, ':');
-    rv_buffer_append_span(&pair, rv_span_of(credentials->password));
-    rv_buffer_append_span(out, RV_SPAN("Basic "));
-    rv_base64_encode(
-        (struct rv_span){ (const char *)pair.data, pair.length }, out);
-    out->failed |= pair.failed;
-    if (pair.data != NULL)
-      explicit_bzero(pair.data, pair.capacity);
-    rv_buffer_deinit(&pair);
-  } else if (credentials->token != NULL) {
-    rv_buffer_append_span(out, RV_SPAN("Bearer "));
-    rv_buffer_append_span(out, rv_span_of(credentials->token));
-  } else if (credentials->scheme != NULL) {
-    rv_buffer_append_span(out, rv_span_of(credentials->scheme));
-    rv_buffer_append_byte(out, ' ');
-    rv_buffer_append_span(out, rv_span_of(credentials->payload));
-  }
+static int registration_fault(struct reverst_client *client, int error,
+    const struct rv_registration_fault *at) {
+  rv_log(client->engine, REVERST_LOG_ERROR, "client_not_started",
+      rv_log_text("option", at->option), rv_log_text("value", at->value),
+      rv_log_text("error", at->why ? at->why : reverst_strerror(error)));
+  return error;
 }
 
-static int add_metadata(
-    struct rv_message *message, struct rv_span key, struct rv_span value) {
-  key = rv_arena_copy(&message->arena, key);
-  value = rv_arena_copy(&message->arena, value);
-  if (key.data == NULL || value.data == NULL)
-    return REVERST_ERR_NO_MEMORY;
-  message->has_metadata = true;
-  return rv_fields_add(&message->metadata, key, value);
-}
-
-static int add_authorization(
-    struct rv_message *message, const reverst_credentials *credentials) {
-  struct rv_buffer value;
-  int r = 0;
-
-  rv_buffer_init(&value, RV_MESSAGE_MAX_BYTES);
-  write_authorization(credentials, &value);
-  if (value.failed)
-    r = REVERST_ERR_INVALID;
-  else if (value.length > 0)
-    r = add_metadata(message, RV_SPAN("Authorization"),
-        (struct rv_span){ (const char *)value.data, value.length });
-  if (value.data != NULL)
-    explicit_bzero(value.data, value.capacity);
-  rv_buffer_deinit(&value);
-  return r;
-}
-
+/* Composes it once, to find now what is wrong with it. */
 static int set_registration(
     struct reverst_client *client, const reverst_client_options *options) {
-  struct rv_message *message = &client->registration;
-  const char *group = options->group ? options->group : client->server_name;
-  const char *what;
-  int r;
+  struct rv_registration_fault at;
+  struct rv_message message;
+  int r = rv_client_registration_init(
+      &client->registration, client->engine, options, client->server_name);
 
-  message->group = rv_arena_copy(&message->arena, rv_span_of(group));
-  if (message->group.data == NULL)
-    return REVERST_ERR_NO_MEMORY;
-  r = add_authorization(message, &options->credentials);
-  if (r == 0)
-    r = add_metadata(message, RV_FEATURES_KEY, RV_FEATURES_OURS);
-  for (const reverst_field *field = options->metadata;
-       r == 0 && field != NULL && field->name != NULL; field++)
-    r = add_metadata(
-        message, rv_span_of(field->name), rv_span_of(field->value));
-  if (r == 0 && rv_message_check_request(message, &what) < 0)
-    return fault(client, REVERST_ERR_INVALID, "group or metadata", what);
-  return r;
+  if (r < 0)
+    return r;
+  rv_message_init(&message);
+  r = rv_client_registration_compose(&client->registration, &message, &at);
+  rv_message_deinit(&message);
+  return r < 0 ? registration_fault(client, r, &at) : 0;
 }
 
 static void count_request(
@@ -253,8 +198,8 @@ static int new_loop(struct reverst_client *client, struct event_base *base,
   client->close_job.run = run_close_job;
   client->on_connected = options->on_connected;
   client->on_disconnected = options->on_disconnected;
+  client->on_draining = options->on_draining;
   client->user_data = options->user_data;
-  rv_message_init(&client->registration);
   rv_client_init_dialling(client);
   return 0;
 }
@@ -284,7 +229,7 @@ int reverst_client_new(reverst_client **client, struct event_base *base,
 }
 
 bool reverst_client_is_connected(const reverst_client *client) {
-  return client->current != NULL && client->current->registered;
+  return client->current != NULL;
 }
 
 void reverst_client_get_stats(

@@ -111,6 +111,13 @@ static void on_closed(struct rv_client_tunnel *tunnel,
   rv_quic_endpoint_close(endpoint, on_endpoint_freed, dial);
 }
 
+static void on_ready(struct rv_client_tunnel *tunnel, void *user_data) {
+  struct rv_dial *dial = user_data;
+
+  (void)tunnel;
+  dial->events->on_ready(dial, dial->user_data);
+}
+
 static void on_registered(struct rv_client_tunnel *tunnel, void *user_data) {
   struct rv_dial *dial = user_data;
 
@@ -126,9 +133,18 @@ static void on_draining(struct rv_client_tunnel *tunnel, void *user_data) {
   dial->events->on_draining(dial, dial->user_data);
 }
 
+static void on_silence(struct rv_client_tunnel *tunnel, void *user_data) {
+  struct rv_dial *dial = user_data;
+
+  (void)tunnel;
+  dial->events->on_silence(dial, dial->user_data);
+}
+
 static const struct rv_client_tunnel_events tunnel_events = {
+  .on_ready = on_ready,
   .on_registered = on_registered,
   .on_draining = on_draining,
+  .on_silence = on_silence,
   .on_closed = on_closed,
 };
 
@@ -241,9 +257,23 @@ int rv_dial_start(
   return 0;
 }
 
+void rv_dial_register(struct rv_dial *dial) {
+  if (dial->tunnel != NULL)
+    rv_client_tunnel_register(dial->tunnel);
+}
+
+void rv_dial_drain(struct rv_dial *dial) {
+  if (dial->tunnel != NULL)
+    rv_client_tunnel_drain(dial->tunnel);
+}
+
 void rv_dial_close(struct rv_dial *dial) {
   if (dial->tunnel != NULL)
     rv_client_tunnel_close(dial->tunnel);
+}
+
+bool rv_dial_is_silent(const struct rv_dial *dial) {
+  return dial->tunnel != NULL && rv_client_tunnel_is_silent(dial->tunnel);
 }
 
 size_t rv_dial_active(const struct rv_dial *dial) {

@@ -11,8 +11,12 @@
 struct rv_dial;
 
 struct rv_dial_events {
+  /* The handshake is done; it waits for rv_dial_register. */
+  void (*on_ready)(struct rv_dial *dial, void *user_data);
   void (*on_registered)(struct rv_dial *dial, void *user_data);
   void (*on_draining)(struct rv_dial *dial, void *user_data);
+  /* rv_dial_is_silent has changed. */
+  void (*on_silence)(struct rv_dial *dial, void *user_data);
   /* The last call; `end` lacks only retry_in. It frees itself afterwards. */
   void (*on_ended)(
       struct rv_dial *dial, const reverst_disconnect *end, void *user_data);
@@ -33,9 +37,17 @@ struct rv_dial_options {
 
 int rv_dial_start(struct rv_dial **dial, const struct rv_dial_options *options);
 
+/* Once, in or after on_ready. */
+void rv_dial_register(struct rv_dial *dial);
+
+/* No new requests; see rv_client_tunnel_drain. */
+void rv_dial_drain(struct rv_dial *dial);
+
 /* on_ended follows. */
 void rv_dial_close(struct rv_dial *dial);
 
+/* Registered, but the server does not answer a PING. */
+bool rv_dial_is_silent(const struct rv_dial *dial);
 size_t rv_dial_active(const struct rv_dial *dial);
 
 #endif

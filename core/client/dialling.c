@@ -1,28 +1,43 @@
 /* SPDX-License-Identifier: MIT */
-/* Keeps the client connected: resolve, dial each address, register; wait and
-   begin again after a loss. */
+/* Keeps the client connected: resolves, lets the addresses race, waits and
+   begins again after a loss. */
 #include "client/client.h"
 
 #include "base/log.h"
 #include <reverst/error.h>
 #include <stdlib.h>
 
-static void dial_next_address(struct reverst_client *client);
+/* How often retired tunnels are looked at. */
+#define PATROL RV_SECOND
+
+static void set_timer(
+    struct reverst_client *client, struct rv_timer *timer, uint64_t wait) {
+  rv_timer_set(&client->engine->timers, timer,
+      wait == RV_NEVER ? RV_NEVER : client->engine->now + wait);
+}
 
 /* ---- losses ---- */
 
-static void tell_loss(
-    struct reverst_client *client, reverst_disconnect *loss, uint64_t wait) {
-  loss->retry_in = wait;
-  rv_log(client->engine, REVERST_LOG_WARN, "disconnected",
-      rv_log_text("error", reverst_strerror(loss->error)),
+static void log_loss(const struct reverst_client *client,
+    const reverst_disconnect *loss, uint64_t wait) {
+  /* while the tunnel may recover, it is not lost */
+  rv_log(client->engine, client->current ? REVERST_LOG_DEBUG : REVERST_LOG_WARN,
+      "disconnected", rv_log_text("error", reverst_strerror(loss->error)),
       rv_log_number("refused", loss->refused),
       rv_log_number("code", (int64_t)loss->code),
       rv_log_text("reason", loss->reason ? loss->reason : ""),
       rv_log_number("retry_in_ms",
           wait == RV_NEVER ? -1 : (int64_t)(wait / RV_MILLISECOND)));
-  if (client->on_disconnected != NULL)
-    client->on_disconnected(client, loss, client->user_data);
+}
+
+static void tell_loss(struct reverst_client *client,
+    const reverst_disconnect *loss, uint64_t wait) {
+  reverst_disconnect told = *loss;
+
+  told.retry_in = wait;
+  log_loss(client, loss, wait);
+  if (client->current == NULL && client->on_disconnected != NULL)
+    client->on_disconnected(client, &told, client->user_data);
 }
 
 /* Wrong credentials do not get better by hurrying; a busy server may. */
@@ -36,33 +51,96 @@ static bool is_lasting(const reverst_disconnect *loss) {
   return false;
 }
 
-static void lose(struct reverst_client *client, reverst_disconnect loss) {
-  uint64_t wait;
+static void dial_later(
+    struct reverst_client *client, const reverst_disconnect *loss) {
+  uint64_t wait = is_lasting(loss)
+                      ? RV_BACKOFF_REFUSED
+                      : rv_backoff_next(&client->backoff, client->engine);
 
-  if (client->state != RV_CLIENT_RUNNING) {
-    tell_loss(client, &loss, RV_NEVER);
-    return;
-  }
-  wait = is_lasting(&loss) ? RV_BACKOFF_REFUSED
-                           : rv_backoff_next(&client->backoff, client->engine);
-  rv_timer_set(&client->engine->timers, &client->retry_timer,
-      client->engine->now + wait);
-  tell_loss(client, &loss, wait);
+  set_timer(client, &client->retry_timer, wait);
+  tell_loss(client, loss, wait);
 }
 
-static void lose_by_error(
-    struct reverst_client *client, int error, const char *reason) {
-  lose(client, (reverst_disconnect){ .error = error, .reason = reason });
+void rv_client_on_race_lost(
+    struct reverst_client *client, const reverst_disconnect *loss) {
+  dial_later(client, loss);
+}
+
+/* The tunnel is no more; another one may be on its way already. */
+static void lose_tunnel(
+    struct reverst_client *client, const reverst_disconnect *loss) {
+  uint64_t retry_at = client->retry_timer.deadline;
+  uint64_t now = client->engine->now;
+
+  if (client->state != RV_CLIENT_RUNNING)
+    tell_loss(client, loss, RV_NEVER);
+  else if (client->race.chosen != NULL && strcmp(loss->reason, "replaced") == 0)
+    log_loss(client, loss, 0); /* by the one that is on its way */
+  else if (client->race.running || client->resolution != NULL)
+    tell_loss(client, loss, 0);
+  else if (retry_at != RV_NEVER)
+    tell_loss(client, loss, retry_at > now ? retry_at - now : 0);
+  else
+    dial_later(client, loss);
+}
+
+/* ---- tunnels that end ---- */
+
+static void patrol(struct rv_timer *timer) {
+  struct reverst_client *client =
+      rv_container_of(timer, struct reverst_client, drain_timer);
+  bool any = false;
+
+  rv_list_each(node, &client->dials) {
+    struct rv_client_dial *entry =
+        rv_container_of(node, struct rv_client_dial, node);
+
+    if (entry->role != RV_CLIENT_RETIRED)
+      continue;
+    any = true;
+    /* a silent one would not hear that it is over */
+    if (!rv_dial_is_silent(entry->dial) && rv_dial_active(entry->dial) == 0)
+      rv_dial_close(entry->dial);
+  }
+  if (any)
+    set_timer(client, &client->drain_timer, PATROL);
+}
+
+static void retire(struct rv_client_dial *entry) {
+  entry->role = RV_CLIENT_RETIRED;
+  if (!rv_dial_is_silent(entry->dial))
+    rv_dial_drain(entry->dial);
+  set_timer(entry->client, &entry->client->drain_timer, PATROL);
 }
 
 /* ---- dials ---- */
 
+static void begin(struct reverst_client *client) {
+  if (client->state == RV_CLIENT_RUNNING && !client->race.running &&
+      client->resolution == NULL) {
+    set_timer(client, &client->retry_timer, RV_NEVER);
+    rv_client_start_dialling(client);
+  }
+}
+
+static void on_ready(struct rv_dial *dial, void *user_data) {
+  (void)dial;
+  rv_client_race_on_ready(user_data);
+}
+
 static void on_registered(struct rv_dial *dial, void *user_data) {
   struct rv_client_dial *entry = user_data;
   struct reverst_client *client = entry->client;
+  struct rv_client_dial *older = client->current;
 
   (void)dial;
-  entry->registered = true;
+  if (entry->role != RV_CLIENT_CHOSEN)
+    return;
+  rv_client_race_on_registered(client);
+  entry->role = RV_CLIENT_CURRENT;
+  client->current = entry;
+  if (older != NULL)
+    retire(older);
   client->connects++;
   rv_backoff_connected(&client->backoff, client->engine->now);
   rv_log(client->engine, REVERST_LOG_INFO, "connected",
@@ -72,78 +150,87 @@ static void on_registered(struct rv_dial *dial, void *user_data) {
     client->on_connected(client, client->user_data);
 }
 
-/* The old tunnel goes on with what it has; the timer closes it when that is
- * done. */
+/* The old tunnel goes on with what it has; the patrol closes it when that is
+   done. */
 static void on_draining(struct rv_dial *dial, void *user_data) {
   struct rv_client_dial *entry = user_data;
   struct reverst_client *client = entry->client;
 
   (void)dial;
-  if (client->current != entry || client->state != RV_CLIENT_RUNNING)
+  if (entry->role != RV_CLIENT_CURRENT || client->state != RV_CLIENT_RUNNING)
     return;
   rv_log(client->engine, REVERST_LOG_INFO, "server_is_draining",
       rv_log_text("server", client->host));
+  entry->role = RV_CLIENT_RETIRED;
   client->current = NULL;
-  rv_timer_set(&client->engine->timers, &client->drain_timer,
-      client->engine->now + RV_SECOND);
-  rv_client_start_dialling(client);
+  set_timer(client, &client->drain_timer, PATROL);
+  begin(client);
+  if (client->on_draining != NULL)
+    client->on_draining(client, client->user_data);
 }
 
-static void on_drain_timer(struct rv_timer *timer) {
-  struct reverst_client *client =
-      rv_container_of(timer, struct reverst_client, drain_timer);
-  bool any = false;
-
-  rv_list_each(node, &client->dials) {
-    struct rv_client_dial *entry =
-        rv_container_of(node, struct rv_client_dial, node);
-    if (entry == client->current)
-      continue;
-    if (rv_dial_active(entry->dial) == 0)
-      rv_dial_close(entry->dial);
-    else
-      any = true;
-  }
-  if (any)
-    rv_timer_set(&client->engine->timers, &client->drain_timer,
-        client->engine->now + RV_SECOND);
+/* It answers again: a second tunnel is not needed, unless it is nearly there.
+ */
+static void give_up_second(struct reverst_client *client) {
+  if (client->race.chosen != NULL)
+    return;
+  rv_client_race_stop(client);
+  rv_resolver_cancel(client->resolution);
+  client->resolution = NULL;
+  set_timer(client, &client->retry_timer, RV_NEVER);
 }
 
-static bool try_other_address(
-    struct reverst_client *client, const reverst_disconnect *end) {
-  return client->state == RV_CLIENT_RUNNING && !end->refused &&
-         end->error == REVERST_ERR_CONNECT &&
-         client->next_address < client->address_count;
+static void on_silence(struct rv_dial *dial, void *user_data) {
+  struct rv_client_dial *entry = user_data;
+  struct reverst_client *client = entry->client;
+  bool silent = rv_dial_is_silent(dial);
+
+  rv_log(client->engine, silent ? REVERST_LOG_WARN : REVERST_LOG_INFO,
+      silent ? "server_is_silent" : "server_answers_again",
+      rv_log_text("server", client->host));
+  if (client->state != RV_CLIENT_RUNNING)
+    return;
+  if (entry->role == RV_CLIENT_RETIRED && !silent)
+    rv_dial_drain(dial);
+  else if (entry->role == RV_CLIENT_CURRENT && silent)
+    begin(client);
+  else if (entry->role == RV_CLIENT_CURRENT)
+    give_up_second(client);
 }
 
 static void on_ended(
     struct rv_dial *dial, const reverst_disconnect *end, void *user_data) {
   struct rv_client_dial *entry = user_data;
   struct reverst_client *client = entry->client;
-  bool was_current = client->current == entry;
-  bool registered = entry->registered;
 
   (void)dial;
   rv_list_remove(&entry->node);
-  free(entry);
-  if (was_current) {
+  switch (entry->role) {
+  case RV_CLIENT_RACING:
+  case RV_CLIENT_CHOSEN:
+    rv_client_race_on_ended(entry, end);
+    break;
+  case RV_CLIENT_CURRENT:
     client->current = NULL;
-    if (!registered && try_other_address(client, end))
-      dial_next_address(client);
-    else
-      lose(client, *end);
+    lose_tunnel(client, end);
+    break;
+  case RV_CLIENT_RETIRED:
+    break;
   }
+  free(entry);
   rv_client_check_closing(client);
 }
 
 static const struct rv_dial_events dial_events = {
+  .on_ready = on_ready,
   .on_registered = on_registered,
   .on_draining = on_draining,
+  .on_silence = on_silence,
   .on_ended = on_ended,
 };
 
-static int start_dial(
-    struct reverst_client *client, const struct rv_address *address) {
+int rv_client_open_dial(struct reverst_client *client,
+    const struct rv_address *address, const struct rv_message *registration) {
   struct rv_client_dial *entry = calloc(1, sizeof(*entry));
   struct rv_dial_options options = {
     .loop = client->loop,
@@ -151,42 +238,23 @@ static int start_dial(
     .tls = client->tls,
     .server_name = client->server_name,
     .settings = client->settings,
-    .registration = &client->registration,
+    .registration = registration,
     .qpack = client->qpack,
     .handler = &client->counter,
     .events = &dial_events,
     .user_data = entry,
   };
-  int r = REVERST_ERR_NO_MEMORY;
+  int r;
 
   if (entry == NULL)
-    return r;
+    return REVERST_ERR_NO_MEMORY;
   entry->client = client;
   r = rv_dial_start(&entry->dial, &options);
-  if (r < 0) {
+  if (r < 0)
     free(entry);
-    return r;
-  }
-  rv_list_push(&client->dials, &entry->node);
-  client->current = entry;
-  return 0;
-}
-
-static void dial_next_address(struct reverst_client *client) {
-  char text[RV_ADDRESS_TEXT_SIZE];
-  int r = REVERST_ERR_CONNECT;
-
-  while (client->next_address < client->address_count) {
-    const struct rv_address *address =
-        &client->addresses[client->next_address++];
-
-    rv_log(client->engine, REVERST_LOG_DEBUG, "dialling",
-        rv_log_text("address", rv_address_print(address, text)));
-    r = start_dial(client, address);
-    if (r == 0)
-      return;
-  }
-  lose_by_error(client, r, "the server cannot be dialled");
+  else
+    rv_list_push(&client->dials, &entry->node);
+  return r;
 }
 
 /* ---- names ---- */
@@ -198,16 +266,10 @@ static void on_resolved(int error, const struct rv_address *addresses,
   client->resolution = NULL;
   if (client->state != RV_CLIENT_RUNNING)
     return;
-  if (error < 0) {
-    lose_by_error(client, error, "");
-    return;
-  }
-  if (count > RV_RESOLVER_MAX_ADDRESSES)
-    count = RV_RESOLVER_MAX_ADDRESSES;
-  memcpy(client->addresses, addresses, count * sizeof(*addresses));
-  client->address_count = count;
-  client->next_address = 0;
-  dial_next_address(client);
+  if (error < 0)
+    dial_later(client, &(reverst_disconnect){ .error = error, .reason = "" });
+  else
+    rv_client_race_start(client, addresses, count);
 }
 
 void rv_client_start_dialling(struct reverst_client *client) {
@@ -215,25 +277,25 @@ void rv_client_start_dialling(struct reverst_client *client) {
       rv_span_of(client->host), client->port, on_resolved, client);
 
   if (r < 0)
-    lose_by_error(client, r, "");
+    dial_later(client, &(reverst_disconnect){ .error = r, .reason = "" });
 }
 
 static void on_retry_timer(struct rv_timer *timer) {
-  rv_client_start_dialling(
-      rv_container_of(timer, struct reverst_client, retry_timer));
+  begin(rv_container_of(timer, struct reverst_client, retry_timer));
 }
 
 void rv_client_init_dialling(struct reverst_client *client) {
   rv_list_init(&client->dials);
+  rv_client_race_init(client);
   rv_timer_init(&client->retry_timer, on_retry_timer);
-  rv_timer_init(&client->drain_timer, on_drain_timer);
+  rv_timer_init(&client->drain_timer, patrol);
 }
 
 void rv_client_stop_dialling(struct reverst_client *client) {
+  rv_client_race_stop(client);
   rv_timer_stop(&client->engine->timers, &client->retry_timer);
   rv_timer_stop(&client->engine->timers, &client->drain_timer);
-  if (client->resolution != NULL)
-    rv_resolver_cancel(client->resolution);
+  rv_resolver_cancel(client->resolution);
   client->resolution = NULL;
   rv_list_each(node, &client->dials)
       rv_dial_close(rv_container_of(node, struct rv_client_dial, node)->dial);

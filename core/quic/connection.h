@@ -153,6 +153,11 @@ void rv_quic_connection_accept(struct rv_quic_connection *connection);
 int rv_quic_connection_migrate(
     struct rv_quic_connection *connection, const struct rv_address *local);
 
+/* How long it may be silent until a PING is sent, capped as the settings say;
+   RV_NEVER: none is. After the handshake. */
+uint64_t rv_quic_connection_keep_alive_period(
+    const struct rv_quic_connection *connection);
+
 /* A PING to learn whether the peer is there. */
 void rv_quic_connection_ping(struct rv_quic_connection *connection);
 

@@ -195,6 +195,11 @@ int rv_quic_connection_migrate(
   }
 }
 
+uint64_t rv_quic_connection_keep_alive_period(
+    const struct rv_quic_connection *connection) {
+  return connection->keep_alive_period;
+}
+
 void rv_quic_connection_ping(struct rv_quic_connection *connection) {
   connection->ping = true;
   rv_quic_connection_touch(connection);

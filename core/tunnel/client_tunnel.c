@@ -2,11 +2,13 @@
 /* Writes a registration, reads the answer, then serves requests. */
 #include "tunnel/client_tunnel.h"
 
+#include "tunnel/watch.h"
 #include <reverst/error.h>
 #include <stdlib.h>
 
 enum state {
   DIALLING,
+  READY, /* to register, when told to */
   REGISTERING,
   AWAITING_CLOSE, /* the answer's stream ended without an answer */
   LIVE,
@@ -29,7 +31,8 @@ struct rv_client_tunnel {
   const char *refusal; /* said by the answer's code */
 
   struct rv_timer timer;
-  struct rv_job registered_job, news_job, free_job;
+  struct rv_watch watch;
+  struct rv_job ready_job, registered_job, news_job, free_job;
   struct rv_waker news;
 };
 
@@ -72,12 +75,31 @@ static int start_registering(struct rv_client_tunnel *tunnel) {
       &engine->timers, &tunnel->timer, engine->now + tunnel->answer_timeout);
 }
 
+void rv_client_tunnel_register(struct rv_client_tunnel *tunnel) {
+  if (tunnel->state == READY && start_registering(tunnel) < 0)
+    rv_link_close(&tunnel->link, RV_LINK_SERVER_ERROR,
+        RV_SPAN("the registration cannot be sent"));
+}
+
 static void on_handshake_completed(struct rv_quic_application *application) {
   struct rv_client_tunnel *tunnel = tunnel_of(application);
 
-  if (tunnel->state == DIALLING && start_registering(tunnel) < 0)
-    rv_link_close(&tunnel->link, RV_LINK_SERVER_ERROR,
-        RV_SPAN("the registration cannot be sent"));
+  if (tunnel->state != DIALLING)
+    return;
+  tunnel->state = READY;
+  if (tunnel->events->on_ready == NULL)
+    rv_client_tunnel_register(tunnel);
+  else
+    rv_turn_add(
+        &tunnel->link.engine->turn, &tunnel->ready_job, RV_PHASE_PROCESS);
+}
+
+static void run_ready_job(struct rv_job *job) {
+  struct rv_client_tunnel *tunnel =
+      rv_container_of(job, struct rv_client_tunnel, ready_job);
+
+  if (tunnel->state == READY)
+    tunnel->events->on_ready(tunnel, tunnel->user_data);
 }
 
 /* ---- the answer ---- */
@@ -183,11 +205,26 @@ static void run_registered_job(struct rv_job *job) {
   struct rv_client_tunnel *tunnel =
       rv_container_of(job, struct rv_client_tunnel, registered_job);
 
-  if (tunnel->state == LIVE)
-    tunnel->events->on_registered(tunnel, tunnel->user_data);
+  if (tunnel->state != LIVE)
+    return;
+  /* without memory for it, the idle timeout has to do */
+  (void)rv_watch_start(&tunnel->watch, tunnel->link.connection);
+  tunnel->events->on_registered(tunnel, tunnel->user_data);
 }
 
 /* ---- afterwards ---- */
+
+static void on_watch_changed(struct rv_watch *watch) {
+  struct rv_client_tunnel *tunnel =
+      rv_container_of(watch, struct rv_client_tunnel, watch);
+
+  if (tunnel->state == LIVE && tunnel->events->on_silence != NULL)
+    tunnel->events->on_silence(tunnel, tunnel->user_data);
+}
+
+bool rv_client_tunnel_is_silent(const struct rv_client_tunnel *tunnel) {
+  return tunnel->watch.silent;
+}
 
 static void wake_news(struct rv_waker *waker) {
   struct rv_client_tunnel *tunnel =
@@ -229,6 +266,8 @@ static void release(struct rv_client_tunnel *tunnel) {
   rv_timer_stop(&engine->timers, &tunnel->timer);
   rv_message_decoder_free(tunnel->decoder);
   tunnel->decoder = NULL;
+  rv_watch_stop(&tunnel->watch);
+  rv_turn_remove(&tunnel->ready_job);
   rv_turn_remove(&tunnel->registered_job);
   rv_turn_remove(&tunnel->news_job);
   engine->live.tunnels--;
@@ -261,11 +300,13 @@ static void set_callbacks(struct rv_client_tunnel *tunnel) {
   application->on_stream_data = on_stream_data;
   application->on_stream_reset = on_stream_reset;
   application->on_closed = on_closed;
+  tunnel->ready_job.run = run_ready_job;
   tunnel->registered_job.run = run_registered_job;
   tunnel->news_job.run = run_news_job;
   tunnel->free_job.run = run_free_job;
   tunnel->news.wake = wake_news;
   rv_timer_init(&tunnel->timer, on_timeout);
+  rv_watch_init(&tunnel->watch, tunnel->link.engine, on_watch_changed);
 }
 
 static int prepare(struct rv_client_tunnel *tunnel,

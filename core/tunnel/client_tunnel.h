@@ -14,9 +14,15 @@ struct rv_client_tunnel;
 
 /* Called from jobs of the turn, never within a library. */
 struct rv_client_tunnel_events {
+  /* The handshake is done. NULL: then it registers at once, else it waits for
+     rv_client_tunnel_register. */
+  void (*on_ready)(struct rv_client_tunnel *tunnel, void *user_data);
   void (*on_registered)(struct rv_client_tunnel *tunnel, void *user_data);
   /* The server asks to dial anew; this tunnel goes on until it closes. */
   void (*on_draining)(struct rv_client_tunnel *tunnel, void *user_data);
+  /* The server, who had registered it, does not answer a PING, or answers again
+     (rv_client_tunnel_is_silent). May be NULL. */
+  void (*on_silence)(struct rv_client_tunnel *tunnel, void *user_data);
   /* The last call. `refused`: the server did not accept the registration, for
      the reason in `close`. It frees itself afterwards. */
   void (*on_closed)(struct rv_client_tunnel *tunnel,
@@ -39,6 +45,11 @@ struct rv_client_tunnel_options {
 /* REVERST_ERR_INVALID: the registration breaks a bound of the protocol. */
 int rv_client_tunnel_new(struct rv_client_tunnel **tunnel,
     const struct rv_client_tunnel_options *options);
+
+/* Once, in or after on_ready. */
+void rv_client_tunnel_register(struct rv_client_tunnel *tunnel);
+
+bool rv_client_tunnel_is_silent(const struct rv_client_tunnel *tunnel);
 
 /* Refuses new requests; the server stops sending any (GOAWAY). */
 void rv_client_tunnel_drain(struct rv_client_tunnel *tunnel);

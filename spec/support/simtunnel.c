@@ -163,6 +163,15 @@ static void on_draining(struct rv_client_tunnel *below, void *user_data) {
   ((struct sim_tunnel *)user_data)->draining = true;
 }
 
+static void on_silence(struct rv_client_tunnel *below, void *user_data) {
+  struct sim_tunnel *tunnel = user_data;
+
+  if (rv_client_tunnel_is_silent(below) == tunnel->silent)
+    sim_fault(tunnel->world, 0, "a silence was told twice");
+  tunnel->silent = !tunnel->silent;
+  tunnel->silence_at = simnet_now(tunnel->world->net);
+}
+
 static void on_tunnel_closed(struct rv_client_tunnel *below,
     const struct rv_quic_close *close, bool refused, void *user_data) {
   struct sim_tunnel *tunnel = user_data;
@@ -202,8 +211,12 @@ static struct sim_tunnel *new_tunnel(struct sim_world *world) {
 }
 
 static int dial(lua_State *L, struct sim_client *client, int table) {
-  static const struct rv_client_tunnel_events events = { on_registered,
-    on_draining, on_tunnel_closed };
+  static const struct rv_client_tunnel_events events = {
+    .on_registered = on_registered,
+    .on_draining = on_draining,
+    .on_silence = on_silence,
+    .on_closed = on_tunnel_closed,
+  };
   struct sim_world *world = client->world;
   bool to_raw = sim_get_boolean(L, table, "to_raw");
   struct rv_quic_connect_options connect = {
@@ -261,7 +274,8 @@ static struct sim_tunnel *check_tunnel(lua_State *L) {
   return world->tunnels[i - 1];
 }
 
-/* world:tunnel(number): {registered=, registered_at=, draining=, refused=,
+/* world:tunnel(number): {registered=, registered_at=, draining=, silent=,
+   silence_at= (its last change), refused=,
    closed={kind=, by_peer=, code=, reason=, at=}} */
 static int world_tunnel(lua_State *L) {
   const struct sim_tunnel *tunnel = check_tunnel(L);
@@ -270,6 +284,8 @@ static int world_tunnel(lua_State *L) {
   set_boolean(L, "registered", tunnel->registered);
   sim_set_integer(L, "registered_at", tunnel->registered_at);
   set_boolean(L, "draining", tunnel->draining);
+  set_boolean(L, "silent", tunnel->silent);
+  sim_set_integer(L, "silence_at", tunnel->silence_at);
   set_boolean(L, "refused", tunnel->refused);
   if (tunnel->closed_at > 0) {
     sim_push_close(L, &tunnel->close, tunnel->reason, tunnel->closed_at);

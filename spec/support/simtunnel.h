@@ -77,8 +77,8 @@ struct sim_client {
 struct sim_tunnel {
   struct sim_world *world;
   struct rv_client_tunnel *tunnel; /* NULL: closed */
-  bool registered, draining, refused;
-  uint64_t registered_at, closed_at;
+  bool registered, draining, silent, refused;
+  uint64_t registered_at, silence_at, closed_at;
   struct rv_quic_close close;
   char reason[256];
 };

@@ -15,11 +15,15 @@ struct event_base;
 typedef struct reverst_client reverst_client;
 
 /* What a client registers with: an Authorization value. Made by the two
-   functions below; all-zero: none. Copied by reverst_client_new. */
+   functions below; all-zero: none. Copied by reverst_client_new. A file is read
+   anew before each dial, and white space at its ends is left out. */
 typedef struct reverst_credentials {
   const char *username, *password; /* Basic (RFC 7617) */
+  const char *password_path;       /* a file instead of the password */
   const char *token;               /* Bearer (RFC 6750) */
-  const char *scheme, *payload;    /* any other: "<scheme> <payload>" */
+  const char *token_path;          /* a file instead of the token */
+  const char *scheme;  /* instead of the words Basic and Bearer; or with */
+  const char *payload; /* any other: "<scheme> <payload>" */
 } reverst_credentials;
 
 static inline reverst_credentials reverst_basic(
@@ -39,7 +43,7 @@ static inline reverst_credentials reverst_bearer(const char *token) {
 /* Why there is no tunnel (any more). */
 typedef struct reverst_disconnect {
   int error;     /* REVERST_ERR_RESOLVE, _CONNECT, _TLS, _TIMEOUT, _PROTOCOL,
-                    _CLOSED */
+                    _CLOSED, _SYSTEM (a file with credentials) */
   bool refused;  /* the server refused the registration: see reason */
   uint64_t code; /* of CONNECTION_CLOSE, where there was one */
   const char
@@ -56,7 +60,8 @@ typedef struct reverst_client_options {
   const char *ca_path;     /* PEM; NULL: the system's roots */
   bool insecure;           /* the server's certificate is not checked */
   reverst_credentials credentials;
-  const reverst_field *metadata; /* more of it, ended by a NULL name */
+  const reverst_field *metadata; /* more of it, ended by a NULL name; a random
+                                    Reverst-Instance is added if it has none */
   uint64_t max_idle_timeout;     /* 60 s */
   uint64_t keep_alive_period;    /* 10 s */
   uint64_t max_streams;          /* requests at once: 1 000 */
@@ -71,6 +76,9 @@ typedef struct reverst_client_options {
       reverst_client *client, void *user_data); /* registered */
   void (*on_disconnected)(reverst_client *client,
       const reverst_disconnect *disconnect, void *user_data);
+  /* The server asks to dial anew, which is being done; the tunnel ends when its
+     requests have. Then on_connected or on_disconnected follows. */
+  void (*on_draining)(reverst_client *client, void *user_data);
   void *user_data;
 
   enum reverst_log_level log_level;
@@ -79,10 +87,14 @@ typedef struct reverst_client_options {
 } reverst_client_options;
 
 /* Starts dialling, and again after each loss: exponential back-off with full
-   jitter (base 1 s, at most 60 s, reset after a healthy minute); after a
-   refusal every 30 s. REVERST_ERR_INVALID, REVERST_ERR_ADDRESS,
-   REVERST_ERR_CERTIFICATE (the CA file), REVERST_ERR_NO_MEMORY,
-   REVERST_ERR_SYSTEM; why is logged. */
+   jitter (base 1 s, at most 60 s, reset after a healthy minute), at once after
+   a tunnel that worked; after a refusal every 30 s. All addresses of a name are
+   tried, the next one 250 ms after the one before (RFC 8305); the first that
+   answers is registered at. A server that leaves a PING unanswered for max(3 s,
+   3 PTO) is dialled a second time, while the first tunnel still may recover.
+   REVERST_ERR_INVALID, REVERST_ERR_ADDRESS, REVERST_ERR_CERTIFICATE (the CA
+   file), REVERST_ERR_NO_MEMORY, REVERST_ERR_SYSTEM (also a file with
+   credentials); why is logged. */
 int reverst_client_new(reverst_client **client, struct event_base *base,
     const reverst_client_options *options);
 
