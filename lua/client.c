@@ -18,11 +18,12 @@ static const char type_name[] = "reverst.client";
 struct client {
   struct rv_lua_object object;
   reverst_client *client;
-  int on_connected, on_disconnected; /* references; LUA_NOREF: none */
+  /* references; LUA_NOREF: none */
+  int on_connected, on_disconnected, on_draining;
   bool closing;
 };
 
-/* A call of on_connected or on_disconnected; it outlives the client. */
+/* A call of one of the callbacks; it outlives the client. */
 struct event_task {
   struct rv_lua_task task; /* first: the two are converted */
   bool has_event, refused;
@@ -88,6 +89,14 @@ static void on_connected(reverst_client *handle, void *user_data) {
   call_back(client, &event, client->on_connected);
 }
 
+static void on_draining(reverst_client *handle, void *user_data) {
+  struct client *client = user_data;
+  const struct event_task event = { .has_event = false };
+
+  (void)handle;
+  call_back(client, &event, client->on_draining);
+}
+
 static void on_disconnected(reverst_client *handle,
     const reverst_disconnect *disconnect, void *user_data) {
   struct client *client = user_data;
@@ -107,6 +116,7 @@ static void on_disconnected(reverst_client *handle,
 static void unref_callbacks(struct client *client, lua_State *L) {
   luaL_unref(L, LUA_REGISTRYINDEX, client->on_connected);
   luaL_unref(L, LUA_REGISTRYINDEX, client->on_disconnected);
+  luaL_unref(L, LUA_REGISTRYINDEX, client->on_draining);
 }
 
 static void on_closed(void *user_data) {
@@ -163,6 +173,31 @@ static const luaL_Reg methods[] = {
   { NULL, NULL },
 };
 
+/* The pairs of options.metadata, ended by a NULL name, in memory that the stack
+   holds; the table holds the texts. NULL: there is none. */
+static const reverst_field *read_metadata(lua_State *L, int index) {
+  int type = lua_getfield(L, index, "metadata");
+  int table = lua_gettop(L);
+  reverst_field *fields;
+  size_t count = 0;
+
+  if (type == LUA_TNIL)
+    return NULL;
+  luaL_checktype(L, table, LUA_TTABLE);
+  for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1))
+    count++;
+  fields = lua_newuserdatauv(L, (count + 1) * sizeof(*fields), 0);
+  count = 0;
+  for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+      luaL_error(L, "metadata: expected texts by text");
+    fields[count].name = lua_tostring(L, -2);
+    fields[count++].value = lua_tostring(L, -1);
+  }
+  fields[count].name = NULL;
+  return fields;
+}
+
 static void read_options(
     lua_State *L, struct rv_lua *lua, reverst_client_options *options) {
   *options = (reverst_client_options){
@@ -174,11 +209,18 @@ static void read_options(
     .credentials = {
       .username = rv_lua_text_field(L, 1, "username"),
       .password = rv_lua_text_field(L, 1, "password"),
+      .password_path = rv_lua_text_field(L, 1, "password_path"),
       .token = rv_lua_text_field(L, 1, "token"),
+      .token_path = rv_lua_text_field(L, 1, "token_path"),
+      .scheme = rv_lua_text_field(L, 1, "scheme"),
     },
+    .metadata = read_metadata(L, 1),
+    .max_idle_timeout = rv_lua_duration_field(L, 1, "max_idle_timeout"),
+    .keep_alive_period = rv_lua_duration_field(L, 1, "keep_alive_period"),
     .origin = rv_lua_text_field(L, 1, "origin"),
     .on_connected = on_connected,
     .on_disconnected = on_disconnected,
+    .on_draining = on_draining,
     .log_level = lua->log_level,
     .log = lua->options.log,
     .log_user_data = lua->options.log_user_data,
@@ -197,6 +239,7 @@ int rv_lua_client_new(lua_State *L) {
   handle = rv_lua_handle_push(L, type_name, methods);
   parts.on_connected = rv_lua_function_field(L, 1, "on_connected");
   parts.on_disconnected = rv_lua_function_field(L, 1, "on_disconnected");
+  parts.on_draining = rv_lua_function_field(L, 1, "on_draining");
   client = malloc(sizeof(*client));
   if (!client) {
     unref_callbacks(&parts, L);

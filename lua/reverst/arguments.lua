@@ -16,9 +16,9 @@ local function index_of(rows)
   local index, names = {}, {}
   for _, list in ipairs { rows, common } do
     for _, row in ipairs(list) do
-      if row.flag then
-        index["--" .. row.flag] = row
-        names[#names + 1] = "--" .. row.flag
+      for _, flag in ipairs { row.flag, table.unpack(row.aliases or {}) } do
+        index["--" .. flag] = row
+        names[#names + 1] = "--" .. flag
       end
       if row.short then
         index["-" .. row.short] = row
@@ -37,6 +37,26 @@ local function split_flag(argument)
     return argument:sub(1, 2), argument:sub(3)
   end
   return argument
+end
+
+-- "a,b" is a and b; an empty text between commas is left as it is, to be
+-- complained about
+local function split_list(value, list)
+  for part in (value .. ","):gmatch "([^,]*)," do
+    list[#list + 1] = part
+  end
+  return list
+end
+
+-- a later flag wins over an earlier one, or joins it
+local function give(parsed, row, flag, value)
+  if row.many then
+    local list = parsed.given[row.key] or {}
+    value = row.commas and split_list(value, list)
+      or table.move({ value }, 1, 1, #list + 1, list)
+  end
+  parsed.given[row.key] = value
+  parsed.flags[row.key] = flag
 end
 
 --- What a command line says.
@@ -71,8 +91,7 @@ function arguments.parse(rows, list)
         value = list[i]
       end
       if value then
-        parsed.given[row.key] = value
-        parsed.flags[row.key] = flag
+        give(parsed, row, flag, value)
       else
         table.insert(problems, ("%s: its value is missing: %s %s"):format(
           flag, flag, row.argument))
@@ -101,6 +120,8 @@ function arguments.values(rows, parsed, getenv)
       value, place = (getenv or os.getenv)(variable), variable
       if value == "" then
         value = nil
+      elseif value and row.many then
+        value = split_list(value, {})
       end
     end
     if row.type == "count" and value and value:match "^%d+$" then
@@ -120,8 +141,8 @@ end
 --- Fills in what was not given.
 function arguments.add_defaults(rows, values)
   for _, row in ipairs(rows) do
-    if values[row.key] == nil then
-      values[row.key] = row.default
+    if values[row.key] == nil and row.default ~= nil then
+      values[row.key] = check.value(row, row.default)
     end
   end
 end

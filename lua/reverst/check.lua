@@ -77,6 +77,43 @@ function types.switch(_, value)
   return switches[tostring(value)]
 end
 
+function types.short_text(_, value)
+  if type(value) ~= "string" then
+    return expected("a text", value)
+  elseif value == "" or #value > 255 or not utf8.len(value)
+    or value:find "[%c\127]" then
+    return nil, ("%s: 1 to 255 bytes of UTF-8, without control characters")
+      :format(got(value))
+  end
+  return value
+end
+
+-- the token of RFC 9110 section 5.6.2
+function types.scheme(_, value)
+  if type(value) ~= "string" or not value:match "^[%w!#$%%&'*+.^_`|~-]+$" then
+    return expected("one word, such as Bearer", value)
+  end
+  return value
+end
+
+function types.weight(_, value)
+  local weight = math.tointeger(tonumber(value))
+  if not weight or weight < 1 or weight > 65535 then
+    return expected("a whole number from 1 to 65535", value)
+  end
+  return weight
+end
+
+function types.label(_, value)
+  local key = type(value) == "string" and value:match "^([%w_.-]+)="
+  if not key then
+    return expected("KEY=VALUE, such as region=eu", value)
+  elseif value:find "[%c\127]" or not utf8.len(value) then
+    return nil, ("%s: UTF-8 without control characters"):format(got(value))
+  end
+  return value
+end
+
 local function is_name(host)
   if #host > 253 or host == "" then
     return false
@@ -239,8 +276,25 @@ function types.authenticate(_, value)
     .. "auth.insecure() or a function, got %s"):format(got(value))
 end
 
+local function check_each(row, values)
+  local list, problems = {}, {}
+  for _, value in ipairs(values) do
+    local checked, message = types[row.type](row, value)
+    list[#list + 1] = checked
+    problems[#problems + 1] = message
+  end
+  if #problems > 0 then
+    return nil, table.concat(problems, "; ")
+  end
+  return list
+end
+
 --- The value of an option as the program uses it; or nil and what is wrong.
+--- Where there may be many, one alone is fine.
 function check.value(row, value)
+  if row.many then
+    return check_each(row, type(value) == "table" and value or { value })
+  end
   return types[row.type](row, value)
 end
 

@@ -1,6 +1,7 @@
 -- What scripts use: servers, clients, and waiting.
 
 local auth = require "reverst.auth"
+local client_settings = require "reverst.client_settings"
 local config = require "reverst.config"
 local core = require "reverst.core"
 
@@ -68,14 +69,26 @@ function reverst.server(given)
   return reverst.start_server(settings)
 end
 
---- Starts a client that answers from a local service.
----@param options table address, server_name, group, ca_path, insecure, username and password or
---- token, origin, on_connected(), on_disconnected(event)
+--- Starts a client from settings as client_settings gives them.
+---@param settings table
 ---@return table|nil client with is_connected, close
 ---@return string|nil message
 ---@return string|nil code
-function reverst.client(options)
-  return core.client(options)
+function reverst.start_client(settings)
+  return core.client(settings)
+end
+
+--- Starts a client that answers from a local service.
+---@param given reverst.ClientOptions
+---@return table|nil client with is_connected, close
+---@return string|nil message
+---@return string|nil code
+function reverst.client(given)
+  local settings, problems = client_settings.check(given)
+  if not settings then
+    return nil, table.concat(problems, "\n"), "REVERST_ERR_INVALID"
+  end
+  return reverst.start_client(settings)
 end
 
 return reverst

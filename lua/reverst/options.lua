@@ -4,8 +4,10 @@
 -- A row: key (its place in config.lua), flag and short (without dashes), type
 -- (see check.lua) with its choices or off (may be false), default, required,
 -- effect (when a change of it counts: "restart", or "live" for new requests),
--- argument and help; is_flag_only: it is not in config.lua.  A flag's environment
--- variable is REVERST_ and its name.
+-- argument and help; is_flag_only: it is not in config.lua; many (the value is
+-- a list: the flag may come again), commas (they separate values of a flag; in
+-- the environment they always do), aliases (other names of the flag).  A flag's
+-- environment variable is REVERST_ and its name.
 
 local options = {}
 
@@ -117,8 +119,8 @@ options.client = {
   log,
   {
     key = "address", flag = "address", short = "a", argument = "ADDR",
-    type = "dial", default = "127.0.0.1:7171",
-    help = "the server's tunnel address",
+    type = "dial", many = true, commas = true, default = "127.0.0.1:7171",
+    help = "the server's tunnel address; several: a tunnel to each",
   },
   {
     key = "server_name", flag = "server-name", short = "n", argument = "NAME",
@@ -140,15 +142,56 @@ options.client = {
   },
   {
     key = "username", flag = "username", argument = "NAME", type = "text",
-    help = "with --password: the basic credentials of the group",
+    help = "with a password: the basic credentials of the group",
   },
   {
     key = "password", flag = "password", argument = "PASSWORD", type = "text",
-    help = "better in the environment: other users see the arguments",
+    help = "better in a file: other users see the arguments",
+  },
+  {
+    key = "password_path", flag = "password-path",
+    aliases = { "password-file" }, argument = "FILE", type = "path",
+    help = "the password is in this file, read again before each dial",
   },
   {
     key = "token", flag = "token", argument = "TOKEN", type = "text",
-    help = "the bearer token of the group, instead of these two",
+    help = "the bearer token of the group, instead of these",
+  },
+  {
+    key = "token_path", flag = "token-path", aliases = { "token-file" },
+    argument = "FILE", type = "path",
+    help = "the token is in this file, read again before each dial",
+  },
+  {
+    key = "scheme", flag = "scheme", argument = "WORD", type = "scheme",
+    help = "what stands before the credentials; Basic or Bearer otherwise",
+  },
+  {
+    key = "name", flag = "name", argument = "NAME", type = "short_text",
+    help = "what the server's log and policies call this tunnel",
+  },
+  {
+    key = "weight", flag = "weight", argument = "NUMBER", type = "weight",
+    help = "its share of requests, for policies that weigh: 1 to 65535",
+  },
+  {
+    key = "labels", flag = "label", argument = "KEY=VALUE", type = "label",
+    many = true, help = "what policies and authenticate may look at",
+  },
+  {
+    key = "max_idle_timeout", flag = "max-idle-timeout",
+    argument = "DURATION", type = "duration", default = "1m",
+    help = "a server that is silent for so long is lost",
+  },
+  {
+    key = "keep_alive_period", flag = "keep-alive-period",
+    argument = "DURATION", type = "duration", off = true, default = "10s",
+    help = "how often a silent server is probed, or off",
+  },
+  {
+    key = "exit_on_failure", flag = "exit-on-failure", type = "switch",
+    default = false, help = "end at the first refusal or loss, with status 1, "
+      .. "for supervisors",
   },
 }
 

@@ -16,8 +16,6 @@ void sim_fault(struct sim_world *world, size_t visit, const char *what) {
         world->fault, sizeof(world->fault), "request %zu: %s", visit, what);
 }
 
-/* ---- options ---- */
-
 /* All engines have fresh time whenever Lua calls. */
 struct sim_world *sim_check_world(lua_State *L) {
   struct sim_world *world = luaL_checkudata(L, 1, TYPE);
@@ -31,73 +29,6 @@ struct sim_world *sim_check_world(lua_State *L) {
   if (world->raw_server.host != NULL)
     simnet_host_engine(world->raw_server.host)->now = simnet_now(world->net);
   return world;
-}
-
-lua_Integer sim_get_integer(lua_State *L, int table, const char *key) {
-  lua_Integer value;
-
-  lua_getfield(L, table, key);
-  value = lua_tointeger(L, -1);
-  lua_pop(L, 1);
-  return value;
-}
-
-bool sim_get_boolean(lua_State *L, int table, const char *key) {
-  bool value;
-
-  lua_getfield(L, table, key);
-  value = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return value;
-}
-
-/* Valid as long as the table holds it. */
-const char *sim_get_string(lua_State *L, int table, const char *key) {
-  const char *value;
-
-  lua_getfield(L, table, key);
-  value = lua_tostring(L, -1);
-  lua_pop(L, 1);
-  return value;
-}
-
-struct rv_quic_settings sim_get_settings(lua_State *L, int table) {
-  if (lua_isnoneornil(L, table))
-    return (struct rv_quic_settings){ 0 };
-  return (struct rv_quic_settings){
-    .max_idle_timeout = (uint64_t)sim_get_integer(L, table, "max_idle_timeout"),
-    .keep_alive_period =
-        (uint64_t)sim_get_integer(L, table, "keep_alive_period"),
-    .max_streams_bidi = (uint64_t)sim_get_integer(L, table, "max_streams_bidi"),
-  };
-}
-
-void sim_set_integer(lua_State *L, const char *key, uint64_t value) {
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, key);
-}
-
-static void set_boolean(lua_State *L, const char *key, bool value) {
-  lua_pushboolean(L, value);
-  lua_setfield(L, -2, key);
-}
-
-static void set_string(lua_State *L, const char *key, const char *value) {
-  lua_pushstring(L, value);
-  lua_setfield(L, -2, key);
-}
-
-void sim_push_close(lua_State *L, const struct rv_quic_close *close,
-    const char *reason, uint64_t closed_at) {
-  static const char *const kinds[] = { "transport", "application", "idle",
-    "handshake_timeout", "reset" };
-
-  lua_newtable(L);
-  set_string(L, "kind", kinds[close->kind]);
-  set_boolean(L, "by_peer", close->by_peer);
-  sim_set_integer(L, "code", close->code);
-  set_string(L, "reason", reason);
-  sim_set_integer(L, "at", closed_at);
 }
 
 /* ---- clients and their tunnels ---- */
@@ -281,12 +212,12 @@ static int world_tunnel(lua_State *L) {
   const struct sim_tunnel *tunnel = check_tunnel(L);
 
   lua_newtable(L);
-  set_boolean(L, "registered", tunnel->registered);
+  sim_set_boolean(L, "registered", tunnel->registered);
   sim_set_integer(L, "registered_at", tunnel->registered_at);
-  set_boolean(L, "draining", tunnel->draining);
-  set_boolean(L, "silent", tunnel->silent);
+  sim_set_boolean(L, "draining", tunnel->draining);
+  sim_set_boolean(L, "silent", tunnel->silent);
   sim_set_integer(L, "silence_at", tunnel->silence_at);
-  set_boolean(L, "refused", tunnel->refused);
+  sim_set_boolean(L, "refused", tunnel->refused);
   if (tunnel->closed_at > 0) {
     sim_push_close(L, &tunnel->close, tunnel->reason, tunnel->closed_at);
     lua_setfield(L, -2, "closed");
@@ -381,14 +312,14 @@ static int world_result(lua_State *L) {
   const struct sim_visit *visit = check_visit(L);
 
   lua_newtable(L);
-  set_string(L, "outcome", sim_outcome_name(visit));
-  set_string(L, "failure", rv_failure_row(visit->failure)->word);
+  sim_set_string(L, "outcome", sim_outcome_name(visit));
+  sim_set_string(L, "failure", rv_failure_row(visit->failure)->word);
   sim_set_integer(L, "status", (uint64_t)visit->status);
   sim_set_integer(L, "received", visit->received);
   sim_set_integer(L, "tries",
       visit->exchange ? visit->exchange->record.tries : visit->tries);
   sim_set_integer(L, "executions", visit->executions);
-  set_boolean(L, "head", visit->saw_head);
+  sim_set_boolean(L, "head", visit->saw_head);
   sim_set_integer(L, "duration",
       (visit->exchange ? simnet_now(visit->world->net) : visit->ended_at) -
           visit->started_at);
@@ -516,6 +447,7 @@ static void free_parts(struct sim_world *world) {
   sim_raw_free_all(world);
   rv_qpack_free(world->server.qpack);
   rv_turn_remove(&world->server.close_job);
+  rv_server_deinit_tunnels(&world->server);
   rv_groups_deinit(&world->server.groups);
   simnet_free(world->net);
   world->net = NULL;
@@ -598,7 +530,7 @@ int luaopen_spec_simtunnel(lua_State *L) {
   lua_pushcfunction(L, new_world);
   lua_setfield(L, -2, "world");
 #ifdef __SANITIZE_ADDRESS__
-  set_boolean(L, "sanitized", true);
+  sim_set_boolean(L, "sanitized", true);
 #endif
   return 1;
 }

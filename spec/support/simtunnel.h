@@ -175,6 +175,8 @@ void sim_push_close(lua_State *L, const struct rv_quic_close *close,
 struct rv_quic_settings sim_get_settings(lua_State *L, int table);
 
 void sim_set_integer(lua_State *L, const char *key, uint64_t value);
+void sim_set_boolean(lua_State *L, const char *key, bool value);
+void sim_set_string(lua_State *L, const char *key, const char *value);
 
 /* Methods of the world. */
 extern const luaL_Reg sim_server_methods[], sim_raw_methods[];

@@ -2,11 +2,12 @@
 
 local arguments = require "reverst.arguments"
 local check = require "reverst.check"
+local client_settings = require "reverst.client_settings"
 local command = require "reverst.command"
 local core = require "reverst.core"
 local options = require "reverst.options"
 local reverst = require "reverst"
-local text = require "reverst.text"
+local tunnel_messages = require "reverst.tunnel_messages"
 
 local http = {
   name = "reverst http",
@@ -17,25 +18,16 @@ usage: reverst http [FLAGS] ADDRESS
 
 Joins a group of a server, and answers its requests from the HTTP service at
 ADDRESS: 8080, localhost:8080, http://127.0.0.1:8080 or unix:/run/app.sock.
-A flag wins over its environment variable, that over the default.]],
+A flag wins over its environment variable, that over the default.
+Durations: 500ms, 30s, 1m30s, 1h, or a number of seconds.]],
 }
 
--- what contradicts, or lacks its other half
-local function contradictions(values)
-  local problems = {}
-  if values.username and not values.password then
-    table.insert(problems, "--username needs --password")
-  elseif values.password and not values.username then
-    table.insert(problems, "--password needs --username")
+local function flag_of(key)
+  for _, row in ipairs(options.client) do
+    if row.key == key then
+      return "--" .. row.flag
+    end
   end
-  if values.token and (values.username or values.password) then
-    table.insert(problems,
-      "--token, or --username with --password: only one of the two")
-  end
-  if values.insecure and values.ca_path then
-    table.insert(problems, "--insecure, or --cacert-path: only one of the two")
-  end
-  return problems
 end
 
 local function read(list)
@@ -43,7 +35,7 @@ local function read(list)
   if not values then
     return nil, parsed
   end
-  local problems = contradictions(values)
+  local problems = client_settings.contradictions(values, flag_of)
   local origin = parsed.positional[1]
   if not origin then
     table.insert(problems,
@@ -59,88 +51,59 @@ local function read(list)
     return nil, command.usage
   end
   arguments.add_defaults(http.rows, values)
-  values.server_name = values.server_name
-    or values.address:match "^%[(.*)%]" or values.address:match "^[^:]*"
-  values.group = values.group or values.server_name
   return values
-end
-
---- What a refused client should do.
-function http.cure_of(reason, settings)
-  local group = text.quoted(settings.group)
-  if reason == "unauthorized" and settings.username then
-    return ("unauthorized: the server rejected user %s for group %s "
-      .. "(check --username and --password)"):format(
-      text.quoted(settings.username), group)
-  elseif reason == "unauthorized" and settings.token then
-    return ("unauthorized: the server rejected the token for group %s "
-      .. "(check --token)"):format(group)
-  elseif reason == "unauthorized" then
-    return ("unauthorized: group %s wants credentials (give --username and "
-      .. "--password, or --token)"):format(group)
-  elseif reason == "not found" then
-    return ("not found: the server has no group %s (check --tunnel-group)")
-      :format(group)
-  end
-  return "the server refused: " .. text.printable(reason)
-end
-
-local function describe(event, settings)
-  if event.refused then
-    return http.cure_of(event.reason, settings)
-  end
-  local message = ("no tunnel to %s: %s"):format(settings.address, event.error)
-  if event.reason ~= "" then
-    message = ("%s: %s"):format(message, text.printable(event.reason))
-  end
-  if event.code == "REVERST_ERR_TLS" then
-    local flags = settings.ca_path and "--server-name and --cacert-path"
-      or "--server-name, or give --cacert-path"
-    message = ("%s (server name %s; check %s)"):format(
-      message, text.quoted(settings.server_name), flags)
-  end
-  return message
 end
 
 -- people read these lines; the log's entries are for programs
 local function new_teller(level)
   local order = { trace = 1, debug = 2, info = 3, warn = 4, error = 5, off = 6 }
-  return function(line_level, ...)
+  return function(line_level, message)
     if order[line_level] >= order[level] then
-      io.stderr:write(http.name, ": ", string.format(...), "\n")
+      io.stderr:write(http.name, ": ", message, "\n")
     end
   end
 end
 
-function http.run(list)
-  local settings, status = read(list)
-  if not settings then
-    return status
-  end
-  local level = settings["log.level"]
-  local tell = new_teller(level)
-  -- below debug, the sentences here say what the entries would
-  core.set_log_level((level == "info" or level == "warn") and "error" or level)
+-- one tunnel, and what is said about it
+local function start(values, address, tell)
+  local settings = client_settings.complete(values, address)
+  local messages = tunnel_messages.new(settings, #values.address > 1)
 
   function settings.on_connected()
-    tell("info", "registered at %s in group %s; requests go to %s",
-      settings.address, text.quoted(settings.group), settings.origin)
+    tell("info", messages:connected())
+  end
+
+  function settings.on_draining()
+    tell("info", messages:draining())
   end
 
   function settings.on_disconnected(event)
-    local message = describe(event, settings)
-    if event.retry_in then
-      tell("warn", "%s; next try in %.1f s", message, event.retry_in)
-    else
-      tell("error", "%s", message)
+    local message = messages:disconnected(event)
+    if values.exit_on_failure or not event.retry_in then
+      tell("error", messages.last)
       core.stop(command.failure)
+    elseif message then
+      tell("warn", ("%s; next try in %.1f s"):format(message, event.retry_in))
     end
   end
 
-  local client, message = reverst.client(settings)
-  if not client then
-    command.complain(http.name, { "cannot start: " .. message })
-    return command.failure
+  return reverst.start_client(settings)
+end
+
+function http.run(list)
+  local values, status = read(list)
+  if not values then
+    return status
+  end
+  local level = values["log.level"]
+  -- below debug, the sentences here say what the entries would
+  core.set_log_level((level == "info" or level == "warn") and "error" or level)
+  for _, address in ipairs(values.address) do
+    local client, message = start(values, address, new_teller(level))
+    if not client then
+      command.complain(http.name, { "cannot start: " .. message })
+      return command.failure
+    end
   end
 end
 
