@@ -9,14 +9,13 @@ static void wrong_type(lua_State *L, const char *key, const char *wanted) {
 }
 
 const char *rv_lua_text_field(lua_State *L, int index, const char *key) {
-  const char *text;
-  int type = lua_getfield(L, index, key);
+  int type;
 
+  luaL_checkstack(L, LUA_MINSTACK, NULL); /* that is what functions count on */
+  type = lua_getfield(L, index, key);
   if (type != LUA_TNIL && type != LUA_TSTRING)
     wrong_type(L, key, "a text");
-  text = lua_tostring(L, -1);
-  lua_pop(L, 1);
-  return text;
+  return lua_tostring(L, -1);
 }
 
 bool rv_lua_flag_field(lua_State *L, int index, const char *key) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading the fields of option tables.  All raise on a wrong type; `index` is
-   absolute.  Texts live as long as the table holds them. */
+   absolute. */
 #ifndef REVERST_LUA_FIELDS_H
 #define REVERST_LUA_FIELDS_H
 
@@ -9,7 +9,8 @@
 
 #include <lua.h>
 
-/* NULL: absent. */
+/* NULL: absent. The text is left on the stack, which holds it: a table with
+   __index may have made it up. */
 const char *rv_lua_text_field(lua_State *L, int index, const char *key);
 
 /* false: absent. */

@@ -305,3 +305,19 @@ describe("a task that is ended while it waits", function()
     assert.same({ ["it took too long"] = 1, ["it was cancelled"] = 2 }, count)
   end)
 end)
+
+describe("options that a table makes up", function()
+  it("are held until they were read", function()
+    local result = run [[
+      local options = setmetatable({}, { __index = function(_, key)
+        collectgarbage()
+        if key == "address" then return ("x"):rep(100) end
+        if key == "group" then return ("g"):rep(100) end
+        if key == "origin" then return ("o"):rep(10000) end
+      end })
+      local client, _, code = require "reverst".client(options)
+      return tostring(client) .. code
+    ]]
+    assert.equal("nilREVERST_ERR_ADDRESS", result.text)
+  end)
+end)
