@@ -57,8 +57,8 @@ static int add_traceback(lua_State *L) {
   return 1;
 }
 
-int rv_lua_protect(struct rv_lua *lua, lua_CFunction function, void *data,
-    char *error, size_t error_size) {
+int rv_lua_protect_within(struct rv_lua *lua, uint64_t budget,
+    lua_CFunction function, void *data, char *error, size_t error_size) {
   lua_State *L = lua->L;
   struct rv_lua_span span;
   const char *message;
@@ -71,7 +71,7 @@ int rv_lua_protect(struct rv_lua *lua, lua_CFunction function, void *data,
   lua_pushcfunction(L, add_traceback);
   lua_pushcfunction(L, function);
   lua_pushlightuserdata(L, data);
-  rv_lua_watchdog_enter(lua, &span, NULL, lua->options.call_budget);
+  rv_lua_watchdog_enter(lua, &span, NULL, budget);
   status = lua_pcall(L, 1, 0, base + 1);
   rv_lua_watchdog_leave(lua, &span);
   if (span.expired) {
@@ -83,6 +83,12 @@ int rv_lua_protect(struct rv_lua *lua, lua_CFunction function, void *data,
   }
   lua_settop(L, base);
   return status == LUA_OK ? 0 : REVERST_ERR_SYSTEM;
+}
+
+int rv_lua_protect(struct rv_lua *lua, lua_CFunction function, void *data,
+    char *error, size_t error_size) {
+  return rv_lua_protect_within(
+      lua, lua->options.call_budget, function, data, error, error_size);
 }
 
 static int prepare(lua_State *L) {

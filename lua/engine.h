@@ -46,6 +46,11 @@ static inline struct rv_lua *rv_lua_of(lua_State *L) {
 __attribute__((warn_unused_result)) int rv_lua_protect(struct rv_lua *lua,
     lua_CFunction function, void *data, char *error, size_t error_size);
 
+/* The same with so many ns of CPU time, instead of call_budget. */
+__attribute__((warn_unused_result)) int rv_lua_protect_within(
+    struct rv_lua *lua, uint64_t budget, lua_CFunction function, void *data,
+    char *error, size_t error_size);
+
 /* Replaces an error object of any type, at the top of L, by a text with the
    traceback of `thread`.  May raise, so only in a protected call. */
 void rv_lua_describe_error(lua_State *L, lua_State *thread);

@@ -119,7 +119,8 @@ static void finish(struct rv_lua_task *task, const struct rv_lua_span *span,
     status == LUA_OK ? count : -1,
     error,
   };
-  int r = rv_lua_protect(task->lua, conclude, &finish, error, sizeof(error));
+  int r = rv_lua_protect_within(task->lua, task->lua->options.task_budget,
+      conclude, &finish, error, sizeof(error));
 
   if (task->cancelled)
     end(task, "it was cancelled");
@@ -163,7 +164,7 @@ static void resume(struct rv_lua_task *task, int argument_count) {
           : 0);
   status = lua_resume(task->thread, lua->L, argument_count, &count);
   task->used += rv_lua_watchdog_leave(lua, &span);
-  if (status == LUA_YIELD)
+  if (status == LUA_YIELD && !span.expired)
     after_yield(task);
   else
     finish(task, &span, status, count);

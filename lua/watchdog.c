@@ -44,6 +44,13 @@ static void expire(lua_State *L, struct rv_lua_span *span, lua_Debug *event) {
   span->expired = true;
   if (!is_hooked_always(L))
     hook_always(L);
+  /* Out of all pcalls at once, of which there may be very many: what a task
+     yields so is never resumed. A coroutine's own caller goes on, but not for
+     long. */
+  if (lua_isyieldable(L)) {
+    lua_yield(L, 0);
+    return;
+  }
   lua_pushliteral(L, "not enough memory");
   lua_error(L);
 }
@@ -55,8 +62,10 @@ static void check_time(lua_State *L, lua_Debug *event) {
   if (!span)
     return;
   used = cpu_now() - span->started;
-  if (span->expired || used > span->budget)
+  if (span->expired || used > span->budget) {
     expire(L, span, event);
+    return;
+  }
   /* a coroutine that outlived the task it was stopped in */
   if (is_hooked_always(L))
     hook_seldom(L);

@@ -29,10 +29,11 @@ struct rv_lua_span {
 void rv_lua_watchdog_install(lua_State *L);
 
 /* The span is the caller's, valid until it leaves.  After `slice` the task is
-   made to yield where it can be (then task->preempted), after `budget` an
-   error is raised, again and again until it has left every pcall: Lua's own
-   error for want of memory, the only one that calls no message handler (which
-   would run without hooks).  Who leaves an expired span says what it was.
+   made to yield where it can be (then task->preempted), after `budget` as well
+   (then not, but span->expired: it is not to be resumed). What cannot yield
+   gets an error, again and again until it has left every pcall: Lua's own error
+   for want of memory, the only one that calls no message handler (which would
+   run without hooks).  Who leaves an expired span says what it was.
    Hooks are off, too, while Lua runs __gc: that cannot be interrupted. */
 void rv_lua_watchdog_enter(struct rv_lua *lua, struct rv_lua_span *span,
     struct rv_lua_task *task, uint64_t budget);

@@ -306,6 +306,36 @@ describe("a task that is ended while it waits", function()
   end)
 end)
 
+describe("a task that runs too long", function()
+  -- CPU seconds until it has ended
+  local function duration(code)
+    local start = os.clock()
+    fails(code, "it ran too long", { task_budget = 100 * millisecond,
+      memory_limit = 32 * 1024 * 1024 })
+    return os.clock() - start
+  end
+
+  it("ends at once, however many pcalls it is in", function()
+    assert.is_true(duration [[
+      local function nest() pcall(nest) nest() end
+      while true do pcall(nest) end
+    ]] < 4)
+  end)
+
+  it("ends at once within coroutines of its own", function()
+    assert.is_true(duration [[
+      local function nest() pcall(nest) nest() end
+      while true do pcall(coroutine.wrap(nest)) end
+    ]] < 4)
+  end)
+
+  it("ends within the same time when it makes its error a text", function()
+    assert.is_true(duration [[
+      error(setmetatable({}, { __tostring = function() while true do end end }))
+    ]] < 1)
+  end)
+end)
+
 describe("options that a table makes up", function()
   it("are held until they were read", function()
     local result = run [[
