@@ -59,6 +59,7 @@ void signals_free(struct signals *signals) {
   for (i = 0; i < SIGNAL_COUNT; ++i) {
     if (signals->events[i])
       event_free(signals->events[i]);
+    signal(caught[i], SIG_IGN);
   }
   free(signals);
 }

@@ -22,7 +22,8 @@ typedef bool (*signals_on_reload)(void *user_data);
 struct signals *signals_new(struct event_base *base,
     signals_on_ending on_ending, signals_on_reload on_reload, void *user_data);
 
-/* May be called from on_ending.  NULL is fine. */
+/* From now on they are ignored: the program has its own status to end with.
+   May be called from on_ending.  NULL is fine. */
 void signals_free(struct signals *signals);
 
 #endif

@@ -9,6 +9,9 @@
 
 #define ALPN "quic-h3-tunnel"
 
+static void close_now(reverst_server *server,
+    void (*on_closed)(void *user_data), void *user_data);
+
 /* ---- closing: everything ends in its own time, then the memory goes ---- */
 
 static void on_loop_freed(void *user_data) {
@@ -45,7 +48,7 @@ static void run_close_job(struct rv_job *job) {
 
   if (server->state == RV_SERVER_DRAINING &&
       rv_front_connections(server->front) == 0)
-    reverst_server_close(server, server->on_closed, server->on_closed_data);
+    close_now(server, server->on_closed, server->on_closed_data);
   if (server->state != RV_SERVER_CLOSING || !everything_has_ended(server))
     return;
   server->state = RV_SERVER_CLOSED;
@@ -73,11 +76,15 @@ static void on_front_empty(void *user_data) {
   rv_server_check_closing(server);
 }
 
-void reverst_server_close(reverst_server *server,
+static void log_what_is_under_way(struct reverst_server *server,
+    enum reverst_log_level level, const char *event) {
+  rv_log(server->engine, level, event,
+      rv_log_number("exchanges", (int64_t)server->engine->live.exchanges),
+      rv_log_number("tunnels", (int64_t)server->member_count));
+}
+
+static void close_now(reverst_server *server,
     void (*on_closed)(void *user_data), void *user_data) {
-  if (server->state == RV_SERVER_CLOSING || server->state == RV_SERVER_CLOSED)
-    return;
-  rv_engine_refresh(server->engine);
   server->on_closed = on_closed;
   server->on_closed_data = user_data;
   server->state = RV_SERVER_CLOSING;
@@ -89,13 +96,22 @@ void reverst_server_close(reverst_server *server,
   rv_quic_endpoint_close(server->endpoint, on_endpoint_freed, server);
 }
 
+void reverst_server_close(reverst_server *server,
+    void (*on_closed)(void *user_data), void *user_data) {
+  if (server->state == RV_SERVER_CLOSING || server->state == RV_SERVER_CLOSED)
+    return;
+  rv_engine_refresh(server->engine);
+  if (server->engine->live.exchanges > 0)
+    log_what_is_under_way(server, REVERST_LOG_WARN, "exchanges_aborted");
+  close_now(server, on_closed, user_data);
+}
+
 static void on_drain_timeout(struct rv_timer *timer) {
   struct reverst_server *server =
       rv_container_of(timer, struct reverst_server, drain_timer);
 
-  rv_log(server->engine, REVERST_LOG_WARN, "drain_timeout",
-      rv_log_number("exchanges", (int64_t)server->engine->live.exchanges));
-  reverst_server_close(server, server->on_closed, server->on_closed_data);
+  log_what_is_under_way(server, REVERST_LOG_WARN, "drain_timeout");
+  close_now(server, server->on_closed, server->on_closed_data);
 }
 
 void reverst_server_drain(reverst_server *server,
@@ -106,6 +122,7 @@ void reverst_server_drain(reverst_server *server,
   server->on_closed = on_closed;
   server->on_closed_data = user_data;
   server->state = RV_SERVER_DRAINING;
+  log_what_is_under_way(server, REVERST_LOG_INFO, "draining");
   server->router.draining = true;
   rv_front_drain(server->front);
   rv_server_drain_tunnels(server);

@@ -101,7 +101,7 @@ end
 
 --- A visitor who asks for a path; curl, with these arguments before.
 function host.ask(server, path, arguments)
-  local command = { "curl", "--silent", "--show-error", "--include",
+  local command = { "curl", "--silent", "--show-error", "--include", "--no-buffer",
     "--header", "Host: app.test", may_fail = true, name = "visitor" }
   table.move(arguments or {}, 1, #(arguments or {}), #command + 1, command)
   table.insert(command, "http://" .. server.http .. path)
@@ -121,15 +121,22 @@ function host.accept_request()
   return connection
 end
 
+--- The client lets go of a request.
+function host.await_close(connection)
+  if not connection:state().closed then
+    connection:close_on_end()
+  end
+  host.wait_until(function()
+    return connection:state().closed
+  end, "the client to close its connection")
+end
+
 --- Answers it, and closes; the answer was taken when this returns.
 function host.answer(connection, body)
   connection:write(("HTTP/1.1 200 OK\r\nConnection: close\r\n"
     .. "Content-Length: %d\r\n\r\n%s"):format(#body, body))
-  connection:close_on_end()
   connection:shutdown()
-  host.wait_until(function()
-    return connection:state().closed
-  end, "the answer to be read")
+  host.await_close(connection)
 end
 
 --- A program has come to its end; the origin goes on meanwhile.

@@ -78,7 +78,7 @@ void reverst_server_close(reverst_server *server,
 
 /* Takes no new connection, lets what is under way finish (at most
    drain_timeout), then closes as above. Calling close meanwhile ends the
-   waiting. */
+   waiting. What is broken off then is counted in the log. */
 void reverst_server_drain(reverst_server *server,
     void (*on_closed)(void *user_data), void *user_data);
 
