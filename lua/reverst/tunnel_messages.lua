@@ -99,8 +99,13 @@ local function loss(event, settings, was_registered)
   return cure and ("%s (%s)"):format(message, cure) or message
 end
 
---- "registered at …"
+--- "registered at …"; nil when it had never been otherwise, for all that anybody
+--- was told.
+---@return string|nil
 function Messages:connected()
+  if self.is_registered then
+    return nil
+  end
   local again = self.times > 0 and "again " or ""
   self.times = self.times + 1
   self.is_registered = true
@@ -111,7 +116,9 @@ function Messages:connected()
 end
 
 --- "server is draining …"
+---@return string
 function Messages:draining()
+  self.is_registered = false
   return ("server is draining: %s asks to dial anew; requests under way go on")
     :format(self.settings.address)
 end

@@ -70,7 +70,10 @@ local function start(values, address, tell)
   local messages = tunnel_messages.new(settings, #values.address > 1)
 
   function settings.on_connected()
-    tell("info", messages:connected())
+    local message = messages:connected()
+    if message then
+      tell("info", message)
+    end
   end
 
   function settings.on_draining()
