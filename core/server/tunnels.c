@@ -4,6 +4,7 @@
 #include "server/server.h"
 
 #include "base/log.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 struct entry {
@@ -15,6 +16,7 @@ struct entry {
   struct rv_member member;            /* member.group != NULL: it is one */
   struct rv_instance instance;
   char peer[RV_ADDRESS_TEXT_SIZE];
+  char name[64]; /* of a member, as it calls itself; cut */
 };
 
 static void log_refusal(struct entry *entry, struct rv_span group,
@@ -34,24 +36,27 @@ static void refuse(struct entry *entry, struct rv_span group,
 
 /* ---- deciding ---- */
 
-static struct rv_span name_of(
-    const struct rv_message *message, struct rv_span otherwise) {
+/* The message goes with the decision. */
+static void keep_name(struct entry *entry, const struct rv_message *message) {
   const struct rv_span *name =
       rv_message_find(message, RV_SPAN("Reverst-Name"));
-  return name ? *name : otherwise;
+
+  if (name != NULL)
+    snprintf(entry->name, sizeof(entry->name), "%.*s", (int)name->length,
+        name->data);
 }
 
 static void join(struct entry *entry, struct rv_group *group) {
   struct reverst_server *server = entry->server;
   const struct rv_message *message =
       rv_server_tunnel_registration(entry->tunnel);
-  struct rv_span name = name_of(message, RV_SPAN(""));
 
+  keep_name(entry, message);
   entry->instance.member = &entry->member;
   rv_instances_take_over(&server->instances, &entry->instance, group, message);
   rv_log(server->engine, REVERST_LOG_INFO, "tunnel_up",
       rv_log_text("group", group->name), rv_log_text("peer", entry->peer),
-      rv_log_span("name", name),
+      rv_log_text("name", entry->name),
       rv_log_number("tunnels", (int64_t)group->member_count + 1));
   rv_server_tunnel_accept(entry->tunnel);
   entry->member.tunnel = entry->tunnel;
@@ -149,6 +154,7 @@ static void leave(struct entry *entry, const struct rv_quic_close *close) {
   entry->server->member_count--;
   rv_log(entry->server->engine, REVERST_LOG_INFO, "tunnel_down",
       rv_log_text("group", group->name), rv_log_text("peer", entry->peer),
+      rv_log_text("name", entry->name),
       rv_log_text("cause", word_of_close(close)),
       rv_log_number("code", (int64_t)close->code),
       rv_log_span("reason", close->reason),
