@@ -141,6 +141,9 @@ end
 function client_settings.check(given)
   local values, problems = {}, {}
   check_others(given, problems)
+  if type(given.address) == "table" then
+    table.insert(problems, "address: expected one; start a client for each")
+  end
   for key in pairs(others) do
     values[key] = given[key]
   end

@@ -2,7 +2,8 @@
 /* The client by its public functions, for behaviour specs. */
 #include "world_request.h"
 
-#include <reverst/client.h>
+#include "client/client.h"
+#include <string.h>
 
 #define CLIENT "spec.world_client"
 
@@ -150,6 +151,31 @@ static int new_client(lua_State *L) {
 
 /* ---- the rest ---- */
 
+/* race({address, …}): dials these instead of what it is about to dial, as if
+   its name had them all */
+static int race(lua_State *L) {
+  struct reverst_client *client = check_client(L)->client;
+  struct rv_address addresses[RV_RESOLVER_MAX_ADDRESSES];
+  lua_Integer count = luaL_len(L, 2);
+
+  luaL_argcheck(
+      L, count >= 1 && count <= RV_RESOLVER_MAX_ADDRESSES, 2, "1 to 8");
+  for (lua_Integer i = 0; i < count; i++) {
+    lua_geti(L, 2, i + 1);
+    luaL_argcheck(L,
+        rv_address_parse(&addresses[i], rv_span_of(luaL_checkstring(L, -1))) ==
+            0,
+        2, "an address");
+    lua_pop(L, 1);
+  }
+  rv_engine_refresh(client->engine);
+  rv_client_race_stop(client);
+  rv_resolver_cancel(client->resolution);
+  client->resolution = NULL;
+  rv_client_race_start(client, addresses, (size_t)count);
+  return 0;
+}
+
 static int is_connected(lua_State *L) {
   lua_pushboolean(L, reverst_client_is_connected(check_client(L)->client));
   return 1;
@@ -192,6 +218,7 @@ int luaopen_spec_world_client(lua_State *L) {
   static const luaL_Reg methods[] = {
     { "is_connected", is_connected },
     { "stats", stats },
+    { "race", race },
     { "close", close_client },
     { "is_closed", is_closed },
     { NULL, NULL },

@@ -20,23 +20,33 @@ struct relay {
   int inner, outer; /* towards the client, towards the server; -1: closed */
   struct event *inner_event, *outer_event;
   struct sockaddr_in client, server;
-  in_addr_t source; /* of datagrams to the server */
+  struct sockaddr_in lost; /* of a client that nobody hears any more */
+  in_addr_t source;        /* of datagrams to the server */
   bool silent;
   char address[32];
 };
 
+static bool is_lost(const struct relay *relay, struct sockaddr_in from) {
+  return from.sin_port == relay->lost.sin_port;
+}
+
 static void on_inner(evutil_socket_t fd, short what, void *argument) {
   struct relay *relay = argument;
-  socklen_t length = sizeof(relay->client);
+  struct sockaddr_in from;
+  socklen_t length = sizeof(from);
   char data[DATAGRAM_SIZE];
   ssize_t n;
 
   (void)what;
   while ((n = recvfrom(fd, data, sizeof(data), MSG_DONTWAIT,
-              (struct sockaddr *)&relay->client, &length)) >= 0)
+              (struct sockaddr *)&from, &length)) >= 0) {
+    if (is_lost(relay, from))
+      continue;
+    relay->client = from;
     if (!relay->silent)
       (void)!sendto(relay->outer, data, (size_t)n, 0,
           (struct sockaddr *)&relay->server, sizeof(relay->server));
+  }
 }
 
 static void on_outer(evutil_socket_t fd, short what, void *argument) {
@@ -46,7 +56,7 @@ static void on_outer(evutil_socket_t fd, short what, void *argument) {
 
   (void)what;
   while ((n = recv(fd, data, sizeof(data), MSG_DONTWAIT)) >= 0)
-    if (!relay->silent)
+    if (!relay->silent && !is_lost(relay, relay->client))
       (void)!sendto(relay->inner, data, (size_t)n, 0,
           (struct sockaddr *)&relay->client, sizeof(relay->client));
 }
@@ -112,6 +122,15 @@ static int silence(lua_State *L) {
   return 0;
 }
 
+/* Whoever spoke last is not heard any more, and hears nothing; another socket
+   of his is. */
+static int lose(lua_State *L) {
+  struct relay *relay = check_relay(L);
+
+  relay->lost = relay->client;
+  return 0;
+}
+
 /* The server sees the client at another port from now on. */
 static int rebind(lua_State *L) {
   struct relay *relay = check_relay(L);
@@ -152,6 +171,7 @@ int luaopen_spec_world_relay(lua_State *L) {
   static const luaL_Reg methods[] = {
     { "address", address },
     { "silence", silence },
+    { "lose", lose },
     { "rebind", rebind },
     { "inject", inject },
     { "close", close_relay },
