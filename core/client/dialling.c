@@ -19,10 +19,10 @@ static void set_timer(
 /* ---- losses ---- */
 
 static void log_loss(const struct reverst_client *client,
-    const reverst_disconnect *loss, uint64_t wait) {
-  /* while the tunnel may recover, it is not lost */
-  rv_log(client->engine, client->current ? REVERST_LOG_DEBUG : REVERST_LOG_WARN,
-      "disconnected", rv_log_text("error", reverst_strerror(loss->error)),
+    enum reverst_log_level level, const reverst_disconnect *loss,
+    uint64_t wait) {
+  rv_log(client->engine, level, "disconnected",
+      rv_log_text("error", reverst_strerror(loss->error)),
       rv_log_number("refused", loss->refused),
       rv_log_number("code", (int64_t)loss->code),
       rv_log_text("reason", loss->reason ? loss->reason : ""),
@@ -30,13 +30,15 @@ static void log_loss(const struct reverst_client *client,
           wait == RV_NEVER ? -1 : (int64_t)(wait / RV_MILLISECOND)));
 }
 
+/* While there is a tunnel that may recover, nothing is lost. */
 static void tell_loss(struct reverst_client *client,
     const reverst_disconnect *loss, uint64_t wait) {
+  bool is_lost = client->current == NULL;
   reverst_disconnect told = *loss;
 
   told.retry_in = wait;
-  log_loss(client, loss, wait);
-  if (client->current == NULL && client->on_disconnected != NULL)
+  log_loss(client, is_lost ? REVERST_LOG_WARN : REVERST_LOG_DEBUG, loss, wait);
+  if (is_lost && client->on_disconnected != NULL)
     client->on_disconnected(client, &told, client->user_data);
 }
 
@@ -75,7 +77,7 @@ static void lose_tunnel(
   if (client->state != RV_CLIENT_RUNNING)
     tell_loss(client, loss, RV_NEVER);
   else if (client->race.chosen != NULL && strcmp(loss->reason, "replaced") == 0)
-    log_loss(client, loss, 0); /* by the one that is on its way */
+    log_loss(client, REVERST_LOG_DEBUG, loss, 0); /* by the one to come */
   else if (client->race.running || client->resolution != NULL)
     tell_loss(client, loss, 0);
   else if (retry_at != RV_NEVER)
