@@ -176,7 +176,10 @@ struct rv_span rv_quic_connection_server_name(/* SNI; on the server */
     const struct rv_quic_connection *connection);
 uint64_t rv_quic_connection_last_received(
     const struct rv_quic_connection *connection); /* engine time */
-bool rv_quic_connection_has_unacknowledged(
+/* Since when the peer owes an acknowledgment without a sign of life: the later
+   of the last packet from it and the first of ours that it has not
+   acknowledged. RV_NEVER: it owes nothing. Engine time. */
+uint64_t rv_quic_connection_silent_since(
     const struct rv_quic_connection *connection);
 uint64_t rv_quic_connection_pto(
     const struct rv_quic_connection *connection); /* nanoseconds */

@@ -241,12 +241,13 @@ uint64_t rv_quic_connection_last_received(
   return connection->last_received;
 }
 
-bool rv_quic_connection_has_unacknowledged(
+uint64_t rv_quic_connection_silent_since(
     const struct rv_quic_connection *connection) {
-  ngtcp2_conn_info info;
-
-  ngtcp2_conn_get_conn_info2(connection->transport, &info);
-  return info.bytes_in_flight > 0;
+  if (connection->in_flight == 0)
+    return RV_NEVER;
+  return connection->last_received > connection->owed_since
+             ? connection->last_received
+             : connection->owed_since;
 }
 
 uint64_t rv_quic_connection_pto(const struct rv_quic_connection *connection) {

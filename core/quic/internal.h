@@ -96,6 +96,7 @@ struct rv_quic_connection {
   uint64_t keep_alive_period;
   uint64_t in_flight;       /* bytes, after the last write */
   uint64_t in_flight_since; /* engine time: no other number since then */
+  uint64_t owed_since;      /* engine time: never nothing since then */
   char *server_name;
   struct rv_quic_deferred deferred;
 

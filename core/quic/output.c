@@ -319,6 +319,8 @@ static bool is_stuck(struct rv_quic_connection *connection) {
   ngtcp2_conn_info info;
 
   ngtcp2_conn_get_conn_info2(connection->transport, &info);
+  if (connection->in_flight == 0 && info.bytes_in_flight > 0)
+    connection->owed_since = now;
   if (info.bytes_in_flight < info.cwnd ||
       info.bytes_in_flight != connection->in_flight) {
     connection->in_flight = info.bytes_in_flight;

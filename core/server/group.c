@@ -219,7 +219,9 @@ struct rv_member *rv_group_find_member(const struct rv_group *group,
     else if (suspect == NULL)
       suspect = member;
   }
-  return suspect;
+  /* Better to wait for one that answers than to be lost with one that does not.
+   */
+  return *may_wait ? NULL : suspect;
 }
 
 void rv_group_rotate(struct rv_member *member) {

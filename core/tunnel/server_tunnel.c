@@ -283,15 +283,17 @@ bool rv_server_tunnel_is_draining(const struct rv_server_tunnel *tunnel) {
 
 bool rv_server_tunnel_is_suspect(const struct rv_server_tunnel *tunnel) {
   const struct rv_quic_connection *connection = tunnel->link.connection;
-  uint64_t patience;
+  uint64_t since, patience;
 
-  if (connection == NULL || !rv_quic_connection_has_unacknowledged(connection))
+  if (connection == NULL)
+    return false;
+  since = rv_quic_connection_silent_since(connection);
+  if (since == RV_NEVER)
     return false;
   patience = 3 * rv_quic_connection_pto(connection);
   if (patience < RV_SECOND)
     patience = RV_SECOND;
-  return engine_of(tunnel)->now >
-         rv_quic_connection_last_received(connection) + patience;
+  return engine_of(tunnel)->now > since + patience;
 }
 
 uint64_t rv_server_tunnel_streams_left(const struct rv_server_tunnel *tunnel) {

@@ -60,7 +60,7 @@ static int world_peer(lua_State *L) {
   set_integer(
       L, "streams_left", rv_quic_connection_streams_left(connection, true));
   set_boolean(L, "has_unacknowledged",
-      rv_quic_connection_has_unacknowledged(connection));
+      rv_quic_connection_silent_since(connection) != RV_NEVER);
   char text[RV_ADDRESS_TEXT_SIZE];
   lua_pushstring(
       L, rv_address_print(rv_quic_connection_peer(connection), text));
