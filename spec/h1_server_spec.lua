@@ -542,14 +542,6 @@ describe("a request that fails", function()
     assert.equal(500, status_of((answer_to(get, { ignores = true }))))
   end)
 
-  it("for want of memory is answered with 503", function()
-    local output, state = answer_to(get,
-      { answer = "hello", memory_budget = 1 })
-    assert.equal(503, status_of(output))
-    assert.truthy(output:find("\r\nretry-after: 5\r\n", 1, true))
-    assert.equal(0, state.exchanges)
-  end)
-
   it("tells which methods are allowed", function()
     assert.truthy(answer_to("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n")
       :find("\r\nallow: GET, ", 1, true))

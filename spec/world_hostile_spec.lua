@@ -5,6 +5,17 @@ local World = require "world"
 describe("a server on the public internet", function()
   local world, server, requests
 
+  -- answers as long as anybody reads
+  local function flow(request)
+    local piece = ("x"):rep(60000)
+    local function write_on()
+      while request:write(piece) do end
+    end
+    request:start { headers = {} }
+    request:on { writable = write_on }
+    write_on()
+  end
+
   local function serve(options)
     options = options or {}
     options.groups = { app = { "app.test" } }
@@ -15,6 +26,8 @@ describe("a server on the public internet", function()
       on_request = function(_, request)
         if request:path() == "/sink" then
           return -- never read, never answered
+        elseif request:path() == "/endless" then
+          return flow(request)
         end
         requests = requests + 1
         request:respond { body = "PONG\n" }
@@ -218,6 +231,27 @@ describe("a server on the public internet", function()
     assert.is_true(server:stats().buffered_bytes <= 8 * 1024 * 1024)
     for i = 1, 40 do stuck[i].wire:reset() end
     world:run("room", function() return server:stats().exchanges == 0 end)
+    expect_well()
+  end)
+
+  it("makes room by breaking off downloads that nobody reads", function()
+    serve { memory_budget = 1024 * 1024 }
+    local stuck = {}
+    for i = 1, 30 do
+      stuck[i] = world:visitor { receive_buffer = 64 * 1024 }
+      stuck[i]:ask { path = "/endless" }
+      stuck[i].wire:rate(0)
+    end
+    world:run("a refusal", function()
+      return world:get("/").status == 503
+    end)
+    -- windows do not grow while memory is short
+    assert.is_true(server:stats().buffered_bytes <= 8 * 1024 * 1024)
+    world:run("room", function()
+      return world:get("/").status == 200
+    end)
+    for i = 1, 30 do stuck[i].wire:reset() end
+    world:run("their end", function() return server:stats().exchanges == 0 end)
     expect_well()
   end)
 

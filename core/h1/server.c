@@ -26,9 +26,6 @@ static enum rv_failure check_head(
         head, parser->target, parser->minor, server->options.default_host);
   if (failure == RV_FAILURE_NONE)
     failure = rv_h1_request_framing(head, parser->minor, framing);
-  if (failure == RV_FAILURE_NONE &&
-      rv_engine_is_short_of_memory(server->engine))
-    failure = RV_FAILURE_LIMIT;
   return failure;
 }
 
@@ -524,6 +521,19 @@ void rv_h1_server_drain(struct rv_h1_server *server) {
 
 void rv_h1_server_abort(struct rv_h1_server *server) {
   rv_h1_server_close(server, RV_STREAM_ABORT);
+}
+
+size_t rv_h1_server_held(const struct rv_h1_server *server) {
+  const struct rv_exchange *exchange = server->exchange;
+
+  if (exchange == NULL)
+    return server->sender.queue.length;
+  return server->sender.queue.length + exchange->response_body.queue.length +
+         exchange->request_body.queue.length;
+}
+
+uint64_t rv_h1_server_active_ns(const struct rv_h1_server *server) {
+  return server->active_ns;
 }
 
 bool rv_h1_server_is_busy(const struct rv_h1_server *server) {

@@ -46,6 +46,11 @@ void rv_h1_server_drain(struct rv_h1_server *server);
 /* Cancels what is under way and closes. */
 void rv_h1_server_abort(struct rv_h1_server *server);
 
+/* Bytes of its exchange's bodies that are held because it, or the upstream,
+   does not take them; and the engine time when a byte last went either way. */
+size_t rv_h1_server_held(const struct rv_h1_server *server);
+uint64_t rv_h1_server_active_ns(const struct rv_h1_server *server);
+
 bool rv_h1_server_is_busy(const struct rv_h1_server *server);
 
 #endif

@@ -208,6 +208,8 @@ static struct rv_quic_connection *new_connection(
   connection->keep_alive_period = settings->keep_alive_period;
   connection->window = settings->connection_window;
   connection->max_window = settings->max_connection_window;
+  connection->stream_window = settings->stream_window;
+  connection->max_stream_window = settings->max_stream_window;
   connection->reference.get_conn = get_transport;
   connection->write_job.run = rv_quic_connection_on_write;
   connection->end_job.run = on_end;

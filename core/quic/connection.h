@@ -104,7 +104,7 @@ struct rv_quic_settings {
   uint64_t connection_window;     /* initial_max_data: 128 KiB until accepted */
   uint64_t stream_window;         /* initial: 128 KiB */
   uint64_t max_connection_window; /* 24 MiB */
-  uint64_t max_stream_window;     /* 8 MiB */
+  uint64_t max_stream_window;     /* 4 MiB */
 };
 
 /* Puts an application on an accepted connection (endpoint.h), once, in

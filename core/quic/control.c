@@ -14,6 +14,7 @@ struct rv_quic_stream *rv_quic_stream_new(
   if (!stream)
     return NULL;
   stream->id = stream_id;
+  rv_quic_window_init(connection, stream);
   rv_list_push(&connection->streams, &stream->node);
   return stream;
 }
@@ -68,6 +69,11 @@ uint64_t rv_quic_connection_streams_left(
 
 static void give_credit(
     struct rv_quic_connection *connection, int64_t stream_id, uint64_t length) {
+  struct rv_quic_stream *stream =
+      ngtcp2_conn_get_stream_user_data2(connection->transport, stream_id);
+
+  if (stream)
+    length = rv_quic_window_consumed(connection, stream, length);
   if (ngtcp2_conn_extend_max_stream_offset(
           connection->transport, stream_id, length) == NGTCP2_ERR_NOMEM)
     rv_quic_connection_close(connection, RV_QUIC_CLOSE_TRANSPORT,

@@ -74,6 +74,9 @@ struct rv_quic_deferred {
 struct rv_quic_stream {
   struct rv_list node;
   int64_t id;
+  uint64_t window;       /* bytes that the peer may send ahead of the reader */
+  uint64_t consumed;     /* of the current window */
+  uint64_t window_since; /* engine time */
 };
 
 struct rv_quic_connection {
@@ -93,6 +96,7 @@ struct rv_quic_connection {
   uint64_t last_received;
   uint64_t withheld; /* connection credit not given before acceptance */
   uint64_t window, max_window;
+  uint64_t stream_window, max_stream_window;
   uint64_t keep_alive_period;
   uint64_t in_flight;       /* bytes, after the last write */
   uint64_t in_flight_since; /* engine time: no other number since then */
@@ -137,6 +141,14 @@ void rv_quic_connection_run_deferred(struct rv_quic_connection *connection);
 struct rv_quic_stream *rv_quic_stream_new(
     struct rv_quic_connection *connection, int64_t stream_id);
 void rv_quic_stream_free(struct rv_quic_stream *stream);
+
+/* window.c */
+void rv_quic_window_init(
+    const struct rv_quic_connection *connection, struct rv_quic_stream *stream);
+/* The reader has taken so many bytes: how much credit the peer gets for them,
+   more than that where the window is to grow. */
+uint64_t rv_quic_window_consumed(const struct rv_quic_connection *connection,
+    struct rv_quic_stream *stream, uint64_t length);
 
 /* settings.c */
 struct rv_quic_settings rv_quic_settings_complete(

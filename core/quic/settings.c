@@ -30,7 +30,7 @@ struct rv_quic_settings rv_quic_settings_complete(
     .stream_window = or_default(settings->stream_window, 128 * KIB),
     .max_connection_window =
         or_default(settings->max_connection_window, 24 * MIB),
-    .max_stream_window = or_default(settings->max_stream_window, 8 * MIB),
+    .max_stream_window = or_default(settings->max_stream_window, 4 * MIB),
   };
 }
 
@@ -42,7 +42,6 @@ void rv_quic_settings_apply(const struct rv_quic_settings *settings,
   transport->rand_ctx.native_handle = engine;
   transport->handshake_timeout = settings->handshake_timeout;
   transport->max_window = settings->max_connection_window;
-  transport->max_stream_window = settings->max_stream_window;
   transport->glitch_ratelim_burst = GLITCH_BURST;
   transport->glitch_ratelim_rate = GLITCH_RATE;
 

@@ -11,7 +11,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MAX_CONNECTIONS = 65536, MAX_PER_ADDRESS = 1000 };
+enum {
+  MAX_CONNECTIONS = 65536,
+  MAX_PER_ADDRESS = 1000,
+  MUCH = RV_CHUNK_SIZE /* bytes held, worth an exchange */
+};
+
+#define STALLED (5 * RV_SECOND)
+#define RELIEF_INTERVAL (10 * RV_MILLISECOND)
 
 /* How many connections an address has; there while it has any. */
 struct source {
@@ -38,6 +45,7 @@ struct rv_front {
   size_t count;
   struct rv_map sources;
   bool limit_was_logged;
+  uint64_t relieved_at; /* a look at all visitors is not cheap */
   struct rv_job empty_job;
   void (*on_empty)(void *user_data);
   void *user_data;
@@ -257,6 +265,37 @@ void rv_front_free(struct rv_front *front) {
   rv_listener_close(front->listener);
   rv_map_deinit(&front->sources);
   free(front);
+}
+
+static struct visitor *find_stalled(const struct rv_front *front) {
+  uint64_t oldest = front->engine->now - STALLED;
+  struct visitor *stalled = NULL;
+
+  rv_list_each(node, &front->visitors) {
+    struct visitor *visitor = rv_container_of(node, struct visitor, node);
+
+    if (rv_h1_server_held(visitor->h1) < MUCH ||
+        rv_h1_server_active_ns(visitor->h1) > oldest)
+      continue;
+    oldest = rv_h1_server_active_ns(visitor->h1);
+    stalled = visitor;
+  }
+  return stalled;
+}
+
+void rv_front_relieve(struct rv_front *front) {
+  struct visitor *stalled;
+
+  if (front->engine->now < front->relieved_at + RELIEF_INTERVAL)
+    return;
+  front->relieved_at = front->engine->now;
+  stalled = find_stalled(front);
+  if (stalled == NULL)
+    return;
+  rv_log(front->engine, REVERST_LOG_WARN, "visitor_dropped",
+      rv_log_text("cause", "memory is short"),
+      rv_log_number("held", (int64_t)rv_h1_server_held(stalled->h1)));
+  rv_h1_server_abort(stalled->h1);
 }
 
 size_t rv_front_connections(const struct rv_front *front) {

@@ -32,6 +32,11 @@ void rv_front_abort(struct rv_front *front);
 /* Only when there is no connection left (asserted). NULL is fine. */
 void rv_front_free(struct rv_front *front);
 
+/* Memory is short: breaks off the exchange that holds much and has stood still
+   for the longest time, if any has for 5 s. For the price of a download that
+   nobody reads the others go on. */
+void rv_front_relieve(struct rv_front *front);
+
 size_t rv_front_connections(const struct rv_front *front);
 const struct rv_address *rv_front_address(const struct rv_front *front);
 

@@ -74,7 +74,8 @@ static bool is_host(const char *host) {
   const char *end_of_literal = strrchr(host, ']');
   const char *colon = strrchr(host, ':');
 
-  return host[0] != '\0' && rv_is_authority(rv_span_of(host)) &&
+  return host[0] != '\0' && strchr(host, '*') == NULL &&
+         rv_is_authority(rv_span_of(host)) &&
          (colon == NULL || (end_of_literal && colon < end_of_literal));
 }
 

@@ -7,7 +7,10 @@
 #include <reverst/error.h>
 #include <stdlib.h>
 
-enum { MAX_TRIES = 16 };
+enum {
+  MAX_TRIES = 16,
+  MAX_VAIN_LOOKS = 16 /* for a tunnel, when a stream has become free */
+};
 
 /* The third party of an exchange, until a response head arrives. */
 struct route {
@@ -221,6 +224,7 @@ static void on_timer(struct rv_timer *timer) {
 void rv_router_serve_waiting(struct rv_group *group) {
   struct rv_list waiting;
   struct rv_list *node;
+  int vain_looks = 0;
 
   if (rv_list_empty(&group->waiting))
     return;
@@ -235,8 +239,8 @@ void rv_router_serve_waiting(struct rv_group *group) {
     rv_list_push(&group->waiting, node);
     if (can_go || !may_wait)
       dispatch(route);
-    else if (route->tried_count == 0)
-      break; /* nobody has a free stream: no need to ask for the others */
+    else if (route->tried_count == 0 || ++vain_looks == MAX_VAIN_LOOKS)
+      break; /* nobody has a free stream, or hardly anybody has */
   }
   rv_list_append(&group->waiting, &waiting);
 }
@@ -266,8 +270,11 @@ static enum rv_failure admit(struct rv_router *router,
 
   if (router->draining)
     return RV_FAILURE_DRAINING;
-  if (rv_engine_is_short_of_memory(router->engine))
+  if (rv_engine_is_short_of_memory(router->engine)) {
+    if (router->on_short_of_memory != NULL)
+      router->on_short_of_memory(router);
     return RV_FAILURE_LIMIT;
+  }
   host = rv_host_of_authority(
       &exchange->request.arena, exchange->request.authority);
   *group = rv_groups_route(router->groups, host);
@@ -295,7 +302,12 @@ static void handle(struct rv_handler *handler, struct rv_exchange *exchange) {
     rv_exchange_fail(exchange, failure);
     return;
   }
-  dispatch(route);
+  if (rv_list_empty(&group->waiting))
+    dispatch(route);
+  else if (wait_for_stream(route) < 0) /* behind those that came before */
+    give_up(route, RV_FAILURE_LIMIT);
+  else
+    rv_router_serve_waiting(group);
 }
 
 void rv_router_init(struct rv_router *router, struct rv_engine *engine,

@@ -11,7 +11,10 @@ struct rv_router {
   struct rv_handler handler; /* takes the requests of visitors */
   struct rv_engine *engine;
   struct rv_groups *groups;
-  bool draining;                        /* new requests are refused */
+  bool draining; /* new requests are refused */
+  /* A request is refused for want of memory: is there some to be had? May be
+     NULL. */
+  void (*on_short_of_memory)(struct rv_router *router);
   uint64_t requests, failures, retries; /* counters */
 };
 

@@ -250,6 +250,11 @@ static void undo(struct reverst_server *server) {
   free(server);
 }
 
+static void on_short_of_memory(struct rv_router *router) {
+  rv_front_relieve(
+      rv_container_of(router, struct reverst_server, router)->front);
+}
+
 static int new_loop(struct reverst_server *server, struct event_base *base,
     const reverst_server_options *options) {
   struct rv_loop_options loop = {
@@ -269,6 +274,7 @@ static int new_loop(struct reverst_server *server, struct event_base *base,
       options->drain_timeout ? options->drain_timeout : 30 * RV_SECOND;
   rv_groups_init(&server->groups, server->engine->hash_secret);
   rv_router_init(&server->router, server->engine, &server->groups);
+  server->router.on_short_of_memory = on_short_of_memory;
   rv_server_init_tunnels(server);
   return 0;
 }

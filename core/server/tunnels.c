@@ -14,6 +14,7 @@ struct entry {
   reverst_registration *registration; /* while undecided */
   struct rv_group *applied;           /* the group that it wants to join */
   struct rv_member member;            /* member.group != NULL: it is one */
+  bool refused;                       /* and counted */
   struct rv_instance instance;
   char peer[RV_ADDRESS_TEXT_SIZE];
   char name[64]; /* of a member, as it calls itself; cut */
@@ -22,6 +23,7 @@ struct entry {
 static void log_refusal(struct entry *entry, struct rv_span group,
     enum rv_refusal refusal, const char *detail) {
   entry->server->refused_count++;
+  entry->refused = true;
   rv_log(entry->server->engine, REVERST_LOG_WARN, "registration_refused",
       rv_log_span("group", group), rv_log_text("peer", entry->peer),
       rv_log_span("reason", rv_refusal_reason(refusal)),
@@ -162,6 +164,25 @@ static void leave(struct entry *entry, const struct rv_quic_close *close) {
   rv_router_serve_waiting(group);
 }
 
+/* A connection that never was a tunnel. Its registration may have been refused
+   below: malformed, without a group, too slow. */
+static void note_stranger(
+    struct entry *entry, const struct rv_quic_close *close) {
+  bool refused = close->kind == RV_QUIC_CLOSE_APPLICATION && !close->by_peer &&
+                 close->code != RV_LINK_NORMAL;
+
+  if (refused && !entry->refused) {
+    entry->server->refused_count++;
+    rv_log(entry->server->engine, REVERST_LOG_WARN, "registration_refused",
+        rv_log_text("peer", entry->peer), rv_log_span("reason", close->reason));
+  }
+  rv_log(entry->server->engine, REVERST_LOG_DEBUG, "connection_closed",
+      rv_log_text("peer", entry->peer),
+      rv_log_text("cause", word_of_close(close)),
+      rv_log_number("code", (int64_t)close->code),
+      rv_log_span("reason", close->reason));
+}
+
 static void on_closed(struct rv_server_tunnel *tunnel,
     const struct rv_quic_close *close, void *user_data) {
   struct entry *entry = user_data;
@@ -175,11 +196,7 @@ static void on_closed(struct rv_server_tunnel *tunnel,
   if (entry->member.group != NULL)
     leave(entry, close);
   else
-    rv_log(server->engine, REVERST_LOG_DEBUG, "connection_closed",
-        rv_log_text("peer", entry->peer),
-        rv_log_text("cause", word_of_close(close)),
-        rv_log_number("code", (int64_t)close->code),
-        rv_log_span("reason", close->reason));
+    note_stranger(entry, close);
   rv_list_remove(&entry->node);
   free(entry);
   rv_server_check_closing(server);

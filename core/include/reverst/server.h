@@ -72,7 +72,7 @@ int reverst_server_check(const reverst_server_options *options);
 
 /* Ends everything at once; tunnels see "server closing down". The memory goes
    and `on_closed` (may be NULL) comes at the end of the turn; the base must be
-   dispatched until then. */
+   dispatched until then. Further calls do nothing. */
 void reverst_server_close(reverst_server *server,
     void (*on_closed)(void *user_data), void *user_data);
 
