@@ -83,7 +83,8 @@ static int on_trailers(struct rv_h3_stream *stream, struct rv_head *head) {
   if (!is_body_whole(stream))
     return REVERST_ERR_MALFORMED;
   stream->receiving = RV_H3_RECEIVING_END;
-  return rv_pipe_end(rv_h3_stream_incoming(stream), &head->fields);
+  /* Only FIN tells that nothing follows. */
+  return rv_pipe_set_trailers(rv_h3_stream_incoming(stream), &head->fields);
 }
 
 static void fail_section(struct rv_h3_stream *stream, int r) {

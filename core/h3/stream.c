@@ -85,6 +85,14 @@ void rv_h3_stream_detach(struct rv_h3_stream *stream) {
     rv_exchange_detach_downstream(exchange);
 }
 
+/* What we could not send is the cause of whatever the peer then makes of it. */
+static void fail_exchange(
+    struct rv_h3_stream *stream, enum rv_failure failure) {
+  if (stream->exchange != NULL && rv_h3_is_requester(stream->session))
+    rv_exchange_fail(stream->exchange,
+        stream->send_failed ? RV_FAILURE_REQUEST_MALFORMED : failure);
+}
+
 void rv_h3_stream_abort(
     struct rv_h3_stream *stream, uint64_t code, enum rv_failure failure) {
   struct rv_h3_transport *transport = stream->session->transport;
@@ -93,8 +101,7 @@ void rv_h3_stream_abort(
   rv_h3_stream_shut_writing(stream);
   if (rv_h3_stream_is_receiving(stream))
     transport->stop_stream(transport, stream->id, code);
-  if (stream->exchange != NULL && rv_h3_is_requester(stream->session))
-    rv_exchange_fail(stream->exchange, failure);
+  fail_exchange(stream, failure);
   rv_h3_stream_detach(stream);
   rv_h3_stream_receive_nothing(stream);
 }
@@ -104,9 +111,8 @@ void rv_h3_stream_error(struct rv_h3_stream *stream, uint64_t code) {
 }
 
 void rv_h3_stream_lost(struct rv_h3_stream *stream) {
-  if (stream->exchange != NULL && rv_h3_is_requester(stream->session))
-    rv_exchange_fail(stream->exchange,
-        stream->any_written ? RV_FAILURE_TUNNEL_LOST : RV_FAILURE_REFUSED);
+  fail_exchange(stream,
+      stream->any_written ? RV_FAILURE_TUNNEL_LOST : RV_FAILURE_REFUSED);
   stream->closed = true;
   rv_h3_stream_detach(stream);
   rv_h3_stream_shut_writing(stream);

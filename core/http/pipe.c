@@ -88,15 +88,25 @@ int rv_pipe_push_copy(struct rv_pipe *pipe, struct rv_chunk_pool *pool,
   return 0;
 }
 
+int rv_pipe_set_trailers(
+    struct rv_pipe *pipe, const struct rv_fields *trailers) {
+  int r = 0;
+
+  if (accepts(pipe) != 1 || trailers->count == 0)
+    return 0;
+  r = rv_fields_copy(&pipe->trailers, trailers);
+  if (r == 0)
+    pipe->has_trailers = true;
+  return r;
+}
+
 int rv_pipe_end(struct rv_pipe *pipe, const struct rv_fields *trailers) {
+  int r;
+
   if (accepts(pipe) != 1)
     return 0;
-  if (trailers != NULL && trailers->count > 0) {
-    int r = rv_fields_copy(&pipe->trailers, trailers);
-    if (r < 0)
-      return r;
-    pipe->has_trailers = true;
-  }
+  if (trailers != NULL && (r = rv_pipe_set_trailers(pipe, trailers)) < 0)
+    return r;
   pipe->ended = true;
   if (!is_stopped(pipe))
     pipe->state = RV_PIPE_ENDED;

@@ -61,6 +61,11 @@ int rv_pipe_push(struct rv_pipe *pipe, struct rv_slice slice);
 int rv_pipe_push_copy(struct rv_pipe *pipe, struct rv_chunk_pool *pool,
     const void *data, size_t length);
 
+/* Trailers that have come before it is known that nothing follows them: copied,
+   and seen once the pipe is ended. REVERST_ERR_NO_MEMORY. */
+int rv_pipe_set_trailers(
+    struct rv_pipe *pipe, const struct rv_fields *trailers);
+
 /* No more will come. `trailers` (may be NULL) are copied. Harmless when closed.
    REVERST_ERR_NO_MEMORY (then abort). */
 int rv_pipe_end(struct rv_pipe *pipe, const struct rv_fields *trailers);
