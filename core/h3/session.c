@@ -248,8 +248,9 @@ void rv_h3_session_stream_reset(
     return;
   }
   rv_h3_stream_abort(stream, RV_H3_REQUEST_CANCELLED,
-      code == RV_H3_REQUEST_REJECTED ? RV_FAILURE_REFUSED
-                                     : RV_FAILURE_UPSTREAM_RESET);
+      stream->send_failed              ? RV_FAILURE_REQUEST_MALFORMED
+      : code == RV_H3_REQUEST_REJECTED ? RV_FAILURE_REFUSED
+                                       : RV_FAILURE_UPSTREAM_RESET);
 }
 
 void rv_h3_session_stream_stopped(
