@@ -132,6 +132,7 @@ static void go_on_after(struct rv_lua_task *task, uint64_t delay) {
   uint64_t left = 0, time = now();
   struct timeval wait;
 
+  task->wake_at = time + delay;
   if (task->deadline > time)
     left = task->deadline - time;
   if (delay > left)
@@ -173,11 +174,14 @@ static void resume(struct rv_lua_task *task, int argument_count) {
 static void on_timer(evutil_socket_t fd, short what, void *user_data) {
   struct rv_lua_task *task = user_data;
   bool has_begun = lua_status(task->thread) == LUA_YIELD;
+  uint64_t time = now();
 
   (void)fd;
   (void)what;
-  if (now() >= task->deadline)
+  if (time >= task->deadline)
     end(task, "it took too long");
+  else if (time < task->wake_at) /* timers may be early by a millisecond */
+    go_on_after(task, task->wake_at - time);
   else
     resume(task, has_begun ? 0 : lua_gettop(task->thread) - 1);
 }

@@ -38,6 +38,7 @@ struct rv_lua_task {
   struct event *timer; /* goes on when it fires */
   uint64_t used;       /* ns of CPU time */
   uint64_t deadline;   /* ns of CLOCK_MONOTONIC */
+  uint64_t wake_at;    /* likewise: not before */
   bool preempted;      /* made to yield by the watchdog */
   bool waiting;        /* yielded by rv_lua_task_sleep */
   bool cancelled;
