@@ -364,6 +364,20 @@ static int world_in_flight(lua_State *L) {
   return 1;
 }
 
+/* world:set_short(endpoint, short): of memory, so that nothing is to grow */
+static int world_set_short(lua_State *L) {
+  struct endpoint *endpoint = quic_world_check_endpoint(L, 2);
+  struct rv_engine *engine = simnet_host_engine(endpoint->host);
+  bool is_short = lua_toboolean(L, 3);
+
+  if (is_short != (endpoint->hog != NULL)) {
+    rv_chunk_unref(endpoint->hog);
+    endpoint->hog = is_short ? rv_chunk_new(&engine->chunks) : NULL;
+    engine->memory_budget = is_short ? 0 : SIZE_MAX;
+  }
+  return 0;
+}
+
 static int world_stats(lua_State *L) {
   const struct rv_quic_stats *stats =
       rv_quic_endpoint_stats(quic_world_check_endpoint(L, 2)->endpoint);
@@ -451,8 +465,10 @@ static int world_free(lua_State *L) {
     lua_pushinteger(L, 0);
     return 1;
   }
-  for (size_t i = 0; i < world->endpoint_count; ++i)
+  for (size_t i = 0; i < world->endpoint_count; ++i) {
     close_endpoint(&world->endpoints[i]);
+    rv_chunk_unref(world->endpoints[i].hog);
+  }
   simnet_run(world->net, RV_MILLISECOND);
   for (size_t i = 0; i < world->endpoint_count; ++i) {
     live += world->endpoints[i].endpoint != NULL;
@@ -479,6 +495,7 @@ static const luaL_Reg world_methods[] = {
   { "socket", world_socket },
   { "inject", world_inject },
   { "in_flight", world_in_flight },
+  { "set_short", world_set_short },
   { "stats", world_stats },
   { "link", world_link },
   { "run", world_run },

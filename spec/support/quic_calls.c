@@ -78,6 +78,7 @@ static int world_flow(lua_State *L) {
   set_integer(L, "sent", flow->sent);
   set_integer(L, "received", flow->received);
   set_integer(L, "acknowledged", flow->acknowledged);
+  set_integer(L, "most_window", flow->most_window);
   set_boolean(L, "fin_received", flow->fin_received);
   set_boolean(L, "blocked", flow->blocked);
   set_boolean(L, "intact", flow->intact);

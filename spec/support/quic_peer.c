@@ -185,10 +185,15 @@ static void on_credit(
     struct rv_quic_application *application, int64_t stream_id) {
   struct quic_peer *peer = peer_of(application);
   struct quic_flow *flow = quic_peer_flow(peer, stream_id);
+  uint64_t left;
 
   ++peer->credits;
-  if (flow)
-    flow->blocked = false;
+  if (!flow)
+    return;
+  flow->blocked = false;
+  left = rv_quic_connection_stream_window_left(peer->connection, stream_id);
+  if (left > flow->most_window)
+    flow->most_window = left;
 }
 
 static bool has_more(const struct quic_flow *flow) {

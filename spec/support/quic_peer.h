@@ -15,6 +15,7 @@ struct quic_flow {
   struct quic_chunk *sending;         /* the first that is not all sent */
   size_t oldest_acknowledged, sending_offset;
   uint64_t sent, acknowledged, received;
+  uint64_t most_window; /* that was left, when it was raised */
   bool echo, fin_wanted, fin_sent, fin_received, blocked, intact;
   bool reset, stopped, closed, shut;
   uint64_t reset_code, stop_code;

@@ -15,6 +15,7 @@ struct endpoint {
   struct simnet_host *host;
   struct simnet_socket *socket;
   struct rv_quic_endpoint *endpoint; /* NULL when freed */
+  struct rv_chunk *hog;              /* while it is short of memory */
   bool echo, accept;
 };
 
