@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The client by its public functions, for behaviour specs; and by its race, since
-   no name of this machine has the addresses that a spec wants. */
+/* The client by its public functions, for behaviour specs; and by its race,
+   since no name of this machine has the addresses that a spec wants. */
 #include "world_request.h"
 
 #include "client/client.h"
