@@ -18,3 +18,15 @@ if(REVERST_LTO)
     message(STATUS "no link-time optimisation: ${lto_output}")
   endif()
 endif()
+
+# reverst_installed_archive(TARGET): others link this static library, so that
+# it must hold machine code, whatever else is in it.
+function(reverst_installed_archive target)
+  if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    if(CMAKE_INTERPROCEDURAL_OPTIMIZATION)
+      target_compile_options(${target} PRIVATE -ffat-lto-objects)
+    endif()
+  else()
+    set_target_properties(${target} PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
+  endif()
+endfunction()

@@ -49,3 +49,23 @@ describe("the example simple", function()
     assert.matches("usage: ", program:text "errors")
   end)
 end)
+
+describe("the example embed", function()
+  after_each(programs.end_all)
+
+  it("prints the answer to its own request, and ends", function()
+    local program = programs.start { binaries .. "/reverst-example-embed" }
+    assert.same({ "exit", 0 }, { program:wait() })
+    assert.matches("^HTTP/1.1 200 ", program:text "output")
+    assert.matches("\r\n\r\napp.example.com was asked for /\n$",
+      program:text "output")
+    assert.equal("", program:text "errors")
+  end)
+
+  it("says why it cannot start", function()
+    local program = programs.start { binaries .. "/reverst-example-embed",
+      environment = { TMPDIR = "/nowhere" }, may_fail = true }
+    assert.same({ "exit", 1 }, { program:wait() })
+    assert.matches("^cannot start: ", program:text "errors")
+  end)
+end)

@@ -335,7 +335,7 @@ void rv_quic_connection_on_write(struct rv_job *job) {
   struct rv_quic_connection *connection =
       rv_container_of(job, struct rv_quic_connection, write_job);
   struct rv_quic_endpoint *endpoint = connection->endpoint;
-  uint64_t deadline;
+  uint64_t deadline = RV_NEVER;
   int r;
 
   if (connection->state == RV_QUIC_ENDED)
