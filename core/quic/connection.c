@@ -37,7 +37,7 @@ static void free_connection(struct rv_quic_connection *connection) {
   free(connection->server_name);
   free(connection->reason);
   free(connection);
-  --engine->live.quic_connections;
+  engine->live.quic_connections--;
   if (endpoint->closing && rv_list_empty(&endpoint->connections))
     rv_turn_add(&engine->turn, &endpoint->free_job, RV_PHASE_FREE);
 }
@@ -220,7 +220,7 @@ static struct rv_quic_connection *new_connection(
   connection->route.connection = connection;
   connection->resets.connection = connection;
   rv_list_push(&endpoint->connections, &connection->node);
-  ++endpoint->engine->live.quic_connections;
+  endpoint->engine->live.quic_connections++;
   return connection;
 }
 

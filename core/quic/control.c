@@ -118,7 +118,7 @@ void rv_quic_connection_release_stream(struct rv_quic_connection *connection) {
   if (connection->state != RV_QUIC_OPEN)
     return;
   if (connection->building)
-    ++connection->deferred.released_streams;
+    connection->deferred.released_streams++;
   else
     ngtcp2_conn_extend_max_streams_bidi(connection->transport, 1);
   rv_quic_connection_touch(connection);
@@ -127,7 +127,7 @@ void rv_quic_connection_release_stream(struct rv_quic_connection *connection) {
 void rv_quic_connection_run_deferred(struct rv_quic_connection *connection) {
   struct rv_quic_deferred *deferred = &connection->deferred;
 
-  for (size_t i = 0; i < deferred->count; ++i)
+  for (size_t i = 0; i < deferred->count; i++)
     give_credit(connection, deferred->credits[i].stream_id,
         deferred->credits[i].length);
   deferred->count = 0;

@@ -166,7 +166,7 @@ static bool is_reflector(const struct rv_address *address) {
       ntohs(address->any.sa_family == AF_INET6 ? address->v6.sin6_port
                                                : address->v4.sin_port);
 
-  for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); ++i)
+  for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
     if (port == ports[i])
       return true;
   return false;
@@ -178,7 +178,7 @@ static void receive_long(struct rv_quic_endpoint *endpoint,
 
   if (!endpoint->server_tls || endpoint->closing || ids->version == 0 ||
       ngtcp2_accept(&header, datagram->data, datagram->length) != 0)
-    ++endpoint->stats.dropped;
+    endpoint->stats.dropped++;
   else if (header.version != NGTCP2_PROTO_VER_V1)
     rv_quic_send_version_negotiation(endpoint, datagram, ids);
   else
@@ -194,7 +194,7 @@ static void receive_short(struct rv_quic_endpoint *endpoint,
     rv_quic_connection_read(route->connection, datagram);
     return;
   }
-  ++endpoint->stats.dropped;
+  endpoint->stats.dropped++;
   if (!endpoint->closing)
     rv_quic_send_stateless_reset(endpoint, datagram, ids);
 }
@@ -205,9 +205,9 @@ static void receive_one(
   ngtcp2_version_cid ids;
   int r;
 
-  ++endpoint->stats.datagrams_received;
+  endpoint->stats.datagrams_received++;
   if (datagram->length < MIN_DATAGRAM) {
-    ++endpoint->stats.dropped;
+    endpoint->stats.dropped++;
     return;
   }
   r = ngtcp2_pkt_decode_version_cid(
@@ -218,7 +218,7 @@ static void receive_one(
     return;
   }
   if (r != 0) {
-    ++endpoint->stats.dropped;
+    endpoint->stats.dropped++;
     return;
   }
   route = rv_quic_ids_find(&endpoint->ids, ids.dcid, ids.dcidlen);
@@ -227,7 +227,7 @@ static void receive_one(
   else if (route)
     rv_quic_connection_read(route->connection, datagram);
   else if (is_reflector(datagram->remote))
-    ++endpoint->stats.dropped;
+    endpoint->stats.dropped++;
   else if (datagram->data[0] & 0x80)
     receive_long(endpoint, datagram, &ids);
   else

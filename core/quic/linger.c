@@ -23,7 +23,7 @@ static void stop(struct rv_quic_linger *linger) {
   rv_quic_ids_clear(&endpoint->ids, &linger->route);
   rv_timer_stop(&endpoint->engine->timers, &linger->timer);
   rv_list_remove(&linger->node);
-  --endpoint->lingerers.count;
+  endpoint->lingerers.count--;
   free(linger);
 }
 
@@ -56,7 +56,7 @@ void rv_quic_linger_start(struct rv_quic_endpoint *endpoint,
   linger->route.linger = linger;
   rv_quic_ids_move(&linger->route, options->route);
   rv_list_push(&endpoint->lingerers.list, &linger->node);
-  ++endpoint->lingerers.count;
+  endpoint->lingerers.count++;
   rv_timer_init(&linger->timer, on_fired);
   if (rv_timer_set(
           &engine->timers, &linger->timer, engine->now + options->duration) < 0)
@@ -65,7 +65,7 @@ void rv_quic_linger_start(struct rv_quic_endpoint *endpoint,
 
 void rv_quic_linger_receive(
     struct rv_quic_linger *linger, const struct rv_datagram *datagram) {
-  ++linger->received;
+  linger->received++;
   if ((linger->received & (linger->received - 1)) != 0 || linger->length == 0 ||
       linger->length > AMPLIFICATION * datagram->length ||
       rv_quic_endpoint_blocked(linger->endpoint))

@@ -37,7 +37,7 @@ int rv_quic_endpoint_send(
   if (rv_quic_endpoint_blocked(endpoint))
     return REVERST_ERR_AGAIN;
   r = endpoint->sink->send(endpoint->sink, datagram);
-  ++endpoint->stats.send_batches;
+  endpoint->stats.send_batches++;
   endpoint->stats.datagrams_sent += (datagram->length + size - 1) / size;
   if (r == 0)
     return 0;
@@ -102,7 +102,7 @@ static bool get_offer(
     offer->write.vector_count = 0;
     return false;
   }
-  for (size_t i = 0; i < offer->write.vector_count; ++i) {
+  for (size_t i = 0; i < offer->write.vector_count; i++) {
     offer->vectors[i] = (ngtcp2_vec){
       .base = offer->write.vectors[i].iov_base,
       .len = offer->write.vectors[i].iov_len,

@@ -74,11 +74,11 @@ int rv_quic_pending_add(
       (source && source->count >= pending->limit_per_address))
     return REVERST_ERR_LIMIT;
   if (source)
-    ++source->count;
+    source->count++;
   else
     r = add_source(pending, &key);
   if (r == 0)
-    ++pending->count;
+    pending->count++;
   return r;
 }
 
@@ -88,7 +88,7 @@ void rv_quic_pending_remove(
   struct source *source = find(pending, &key);
 
   assert(source && pending->count > 0);
-  --pending->count;
+  pending->count--;
   if (--source->count > 0)
     return;
   rv_map_remove(&pending->addresses, &source->node);

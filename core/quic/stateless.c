@@ -43,7 +43,7 @@ void rv_quic_send_version_negotiation(struct rv_quic_endpoint *endpoint,
       ids->dcid, ids->dcidlen, versions, 2);
 
   if (reply(endpoint, datagram, packet, n))
-    ++endpoint->stats.version_negotiations;
+    endpoint->stats.version_negotiations++;
 }
 
 void rv_quic_send_refusal(struct rv_quic_endpoint *endpoint,
@@ -54,7 +54,7 @@ void rv_quic_send_refusal(struct rv_quic_endpoint *endpoint,
       header->version, &header->scid, &header->dcid, code, NULL, 0);
 
   if (reply(endpoint, datagram, packet, n))
-    ++endpoint->stats.refused;
+    endpoint->stats.refused++;
 }
 
 void rv_quic_send_retry(struct rv_quic_endpoint *endpoint,
@@ -73,7 +73,7 @@ void rv_quic_send_retry(struct rv_quic_endpoint *endpoint,
   n = ngtcp2_crypto_write_retry(packet, sizeof(packet), header->version,
       &header->scid, &id, &header->dcid, token, (size_t)n);
   if (reply(endpoint, datagram, packet, n))
-    ++endpoint->stats.retries;
+    endpoint->stats.retries++;
 }
 
 int rv_quic_check_retry_token(const struct rv_quic_endpoint *endpoint,
@@ -102,7 +102,7 @@ static bool may_reset(struct rv_quic_endpoint *endpoint) {
   }
   if (endpoint->reset_tokens == 0)
     return false;
-  --endpoint->reset_tokens;
+  endpoint->reset_tokens--;
   return true;
 }
 
@@ -124,5 +124,5 @@ void rv_quic_send_stateless_reset(struct rv_quic_endpoint *endpoint,
   n = ngtcp2_pkt_write_stateless_reset2(
       packet, size, &token, noise, sizeof(noise));
   if (reply(endpoint, datagram, packet, n))
-    ++endpoint->stats.stateless_resets;
+    endpoint->stats.stateless_resets++;
 }

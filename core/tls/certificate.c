@@ -56,7 +56,7 @@ static size_t encode_alternative_name(const char *name, uint8_t *out) {
     length += 16;
   } else {
     length = encode_head(element, TAG_DNS_NAME, name_length);
-    for (i = 0; i < name_length; ++i)
+    for (i = 0; i < name_length; i++)
       element[length++] = (uint8_t)name[i];
   }
   i = encode_head(out, TAG_SEQUENCE, length);

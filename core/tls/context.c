@@ -26,7 +26,7 @@ bool rv_tls_context_verifies(const struct rv_tls_context *context) {
 }
 
 struct rv_tls_context *rv_tls_context_ref(struct rv_tls_context *context) {
-  ++context->references;
+  context->references++;
   return context;
 }
 
