@@ -504,7 +504,7 @@ describe("a request that fails", function()
   it("is answered by one line with the request's id", function()
     local cases = {
       { "no_group", 404 }, { "no_tunnel", 503 }, { "refused", 502 },
-      { "timeout_head", 504 }, { "too_large", 413, true },
+      { "timeout_head", 504 }, { "target_too_long", 414, true },
       { "internal", 500, true }, { "draining", 503, true },
     }
     for _, case in ipairs(cases) do

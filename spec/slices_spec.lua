@@ -260,15 +260,6 @@ describe("a buffer", function()
     assert.same({ table.concat(parts), false }, { buffer:get() })
   end)
 
-  it("writes numbers in decimal digits", function()
-    for number, text in pairs { [0] = "0", [9] = "9", [10] = "10",
-      [math.maxinteger] = "9223372036854775807", [-1] = "18446744073709551615" } do
-      local buffer = memory.buffer()
-      buffer:append_uint(number)
-      assert.equal(text, (buffer:get()))
-    end
-  end)
-
   it("fills to its limit, and then fails until it is cleared", function()
     local buffer = memory.buffer(300)
     buffer:append(text_of(300, 1))

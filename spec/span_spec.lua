@@ -12,14 +12,6 @@ describe("a span", function()
     end
   end)
 
-  it("equals a secret only as a whole", function()
-    assert.is_true(text.equal_secret("secret", "secret"))
-    assert.is_true(text.equal_secret("", ""))
-    for _, other in ipairs { "", "secre", "secret1", "Secret", "secreT" } do
-      assert.is_false(text.equal_secret("secret", other))
-    end
-  end)
-
   it("is trimmed of blanks and tabs at both ends", function()
     assert.equal("a \t b", text.trim " \t a \t b\t ")
     assert.equal("", text.trim " \t ")

@@ -66,17 +66,6 @@ void rv_buffer_append_byte(struct rv_buffer *buffer, uint8_t byte) {
   rv_buffer_append(buffer, &byte, 1);
 }
 
-void rv_buffer_append_uint(struct rv_buffer *buffer, uint64_t value) {
-  char digits[20];
-  size_t first = sizeof(digits);
-
-  do {
-    digits[--first] = (char)('0' + value % 10);
-    value /= 10;
-  } while (value > 0);
-  rv_buffer_append(buffer, digits + first, sizeof(digits) - first);
-}
-
 void rv_buffer_clear(struct rv_buffer *buffer) {
   buffer->length = 0;
   buffer->failed = false;

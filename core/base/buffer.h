@@ -25,8 +25,6 @@ void rv_buffer_append(
     struct rv_buffer *buffer, const void *data, size_t length);
 void rv_buffer_append_span(struct rv_buffer *buffer, struct rv_span span);
 void rv_buffer_append_byte(struct rv_buffer *buffer, uint8_t byte);
-void rv_buffer_append_uint(
-    struct rv_buffer *buffer, uint64_t value); /* in decimal digits */
 
 /* Empty again, without `failed`; keeps the memory. */
 void rv_buffer_clear(struct rv_buffer *buffer);

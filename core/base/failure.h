@@ -44,8 +44,6 @@ enum rv_h1_action { RV_H1_KEEP, RV_H1_CLOSE };
       "The transfer stood still for too long.")                                \
   X(TIMEOUT_REQUEST, "timeout_request", NEVER, 408, CLOSE, 0x10d,              \
       "The request did not arrive in time.")                                   \
-  X(TOO_LARGE, "too_large", NEVER, 413, CLOSE, 0x107,                          \
-      "The request body is larger than is allowed here.")                      \
   X(HEAD_TOO_LARGE, "head_too_large", NEVER, 431, CLOSE, 0x107,                \
       "The header section of the request is too large.")                       \
   X(TARGET_TOO_LONG, "target_too_long", NEVER, 414, CLOSE, 0x107,              \

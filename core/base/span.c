@@ -60,14 +60,3 @@ bool rv_span_to_uint(struct rv_span span, uint64_t *value) {
   *value = sum;
   return true;
 }
-
-bool rv_span_equal_secret(struct rv_span a, struct rv_span b) {
-  /* volatile keeps the compiler from ending the loop early */
-  volatile unsigned char difference = 0;
-
-  if (a.length != b.length)
-    return false;
-  for (size_t i = 0; i < a.length; i++)
-    difference = (unsigned char)(difference | (a.data[i] ^ b.data[i]));
-  return difference == 0;
-}

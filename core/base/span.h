@@ -40,7 +40,4 @@ bool rv_span_next_element(struct rv_span *rest, struct rv_span *element);
    empty span and above 2^63 - 1. */
 bool rv_span_to_uint(struct rv_span span, uint64_t *value);
 
-/* Compares in a time that depends on the lengths only: for secrets. */
-bool rv_span_equal_secret(struct rv_span a, struct rv_span b);
-
 #endif

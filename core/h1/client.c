@@ -521,10 +521,6 @@ void rv_h1_client_submit(
   wake(&client->waker);
 }
 
-bool rv_h1_client_was_used(const struct rv_h1_client *client) {
-  return client->was_used;
-}
-
 void rv_h1_client_close(struct rv_h1_client *client) {
   if (client->exchange != NULL)
     rv_exchange_fail(client->exchange, loss_of(client));

@@ -18,10 +18,10 @@ struct rv_h1_client_options {
 
   /* The exchange is over and the connection can take another one. */
   void (*on_idle)(struct rv_h1_client *client, void *user_data);
-  /* It is closed and about to free itself. `reusable_failure`: it was lost
-     before any byte of an answer on a kept connection, and the exchange, if
-     any, has been failed with RV_FAILURE_REFUSED or RV_FAILURE_TUNNEL_LOST
-     accordingly. */
+  /* It is closed and about to free itself. An exchange that was under way has
+     failed: with RV_FAILURE_REFUSED when no byte of it was sent, with
+     RV_FAILURE_TUNNEL_LOST when a kept connection was lost before any byte of
+     the answer. */
   void (*on_closed)(struct rv_h1_client *client, void *user_data);
   void *user_data;
 };
@@ -35,10 +35,6 @@ void rv_h1_client_start(struct rv_h1_client *client, struct rv_stream *stream);
    called before the stream is connected. */
 void rv_h1_client_submit(
     struct rv_h1_client *client, struct rv_exchange *exchange);
-
-/* Was a byte of an answer ever received on this connection? (for deciding on a
- * retry) */
-bool rv_h1_client_was_used(const struct rv_h1_client *client);
 
 /* Closes; an exchange under way fails. */
 void rv_h1_client_close(struct rv_h1_client *client);

@@ -157,10 +157,6 @@ void rv_h1_parser_reset(struct rv_h1_parser *parser) {
   rv_h1_parser_init(parser, parser->is_request, parser->limits);
 }
 
-bool rv_h1_parser_begun(const struct rv_h1_parser *parser) {
-  return parser->section_bytes > 0;
-}
-
 /* ---- reading ---- */
 
 static size_t smaller(size_t a, size_t b) {

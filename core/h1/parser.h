@@ -79,9 +79,6 @@ void rv_h1_parser_deinit(struct rv_h1_parser *parser);
 /* Begins with another message. */
 void rv_h1_parser_reset(struct rv_h1_parser *parser);
 
-/* Was any byte of this message seen? */
-bool rv_h1_parser_begun(const struct rv_h1_parser *parser);
-
 /* Consumes some of `data` (length > 0). Heads are bounded by the limits as
    their bytes come. */
 struct rv_h1_read rv_h1_parser_read(

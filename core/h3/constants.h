@@ -63,8 +63,6 @@ enum {
   RV_H3_MAX_SKIPPED = 65536,
   /* What one stream may send before the next has its turn. */
   RV_H3_QUANTUM = 16384,
-  /* Vectors that next_write fills at most. */
-  RV_H3_MAX_VECTORS = 16,
 };
 
 #endif

@@ -138,33 +138,3 @@ void rv_head_move(struct rv_head *to, struct rv_head *from) {
   to->fields.arena = &to->arena;
   rv_head_init(from);
 }
-
-/* Absent (`data` NULL) stays absent. REVERST_ERR_NO_MEMORY. */
-static int copy_span(
-    struct rv_arena *arena, struct rv_span *to, struct rv_span from) {
-  *to = from;
-  if (from.data == NULL)
-    return 0;
-  *to = rv_arena_copy(arena, from);
-  return to->data != NULL ? 0 : REVERST_ERR_NO_MEMORY;
-}
-
-int rv_head_copy(struct rv_head *to, const struct rv_head *from) {
-  struct rv_arena *arena = &to->arena;
-  int r = copy_span(arena, &to->method, from->method);
-
-  if (r == 0)
-    r = copy_span(arena, &to->scheme, from->scheme);
-  if (r == 0)
-    r = copy_span(arena, &to->authority, from->authority);
-  if (r == 0)
-    r = copy_span(arena, &to->path, from->path);
-  if (r == 0)
-    r = copy_span(arena, &to->protocol, from->protocol);
-  if (r == 0)
-    r = rv_fields_copy(&to->fields, &from->fields);
-  to->status = from->status;
-  to->content_length = from->content_length;
-  to->no_body = from->no_body;
-  return r;
-}

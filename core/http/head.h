@@ -64,7 +64,4 @@ void rv_head_deinit(struct rv_head *head);
 /* Moves `from` into `to` (not initialised); `from` is re-initialised empty. */
 void rv_head_move(struct rv_head *to, struct rv_head *from);
 
-/* Deep copy into `to` (initialised, empty). REVERST_ERR_NO_MEMORY. */
-int rv_head_copy(struct rv_head *to, const struct rv_head *from);
-
 #endif

@@ -202,18 +202,14 @@ static int check_head(lua_State *L) {
   return 2;
 }
 
-/* copy_head(head) -> after a copy and a move, the first one gone */
-static int copy_head(lua_State *L) {
-  struct rv_head head, copy, moved;
+/* move_head(head) -> after a move, the first one gone, and with a field more */
+static int move_head(lua_State *L) {
+  struct rv_head head, moved;
 
   rv_head_init(&head);
-  rv_head_init(&copy);
   spec_read_head(L, 1, &head);
-  if (rv_head_copy(&copy, &head) < 0)
-    return luaL_error(L, "out of memory");
+  rv_head_move(&moved, &head);
   rv_head_deinit(&head);
-  rv_head_move(&moved, &copy);
-  rv_head_deinit(&copy);
   if (rv_fields_add_copy(&moved.fields, RV_SPAN("added-since"), RV_SPAN("1")) <
       0)
     return luaL_error(L, "out of memory");
@@ -261,7 +257,7 @@ int luaopen_spec_fields(lua_State *L) {
   static const luaL_Reg functions[] = { { "add", add }, { "set", set },
     { "remove", remove_fields }, { "find", find }, { "hop_by_hop", hop_by_hop },
     { "trailers", trailers }, { "check_fields", check_fields },
-    { "check_head", check_head }, { "copy_head", copy_head }, { "is", is },
+    { "check_head", check_head }, { "move_head", move_head }, { "is", is },
     { "is_connection_specific", is_connection_specific },
     { "is_bodyless", is_bodyless }, { "host_of_authority", host_of_authority },
     { NULL, NULL } };

@@ -234,11 +234,6 @@ static int buffer_append(lua_State *L) {
   return 0;
 }
 
-static int buffer_append_uint(lua_State *L) {
-  rv_buffer_append_uint(check_buffer(L), (uint64_t)luaL_checkinteger(L, 2));
-  return 0;
-}
-
 static int buffer_clear(lua_State *L) {
   rv_buffer_clear(check_buffer(L));
   return 0;
@@ -266,8 +261,7 @@ static void new_types(lua_State *L) {
     { "grow", arena_grow }, { "copy", arena_copy }, { "check", arena_check },
     { "used", arena_used }, { NULL, NULL } };
   static const luaL_Reg buffer[] = { { "append", buffer_append },
-    { "append_uint", buffer_append_uint }, { "clear", buffer_clear },
-    { "get", buffer_get }, { NULL, NULL } };
+    { "clear", buffer_clear }, { "get", buffer_get }, { NULL, NULL } };
 
   spec_new_type(L, slices_type, slices, close_slices);
   spec_new_type(L, slice_type, slice, slice_release);

@@ -22,12 +22,6 @@ static int equal_nocase(lua_State *L) {
   return 1;
 }
 
-static int equal_secret(lua_State *L) {
-  lua_pushboolean(
-      L, rv_span_equal_secret(spec_check_span(L, 1), spec_check_span(L, 2)));
-  return 1;
-}
-
 static int trim(lua_State *L) {
   spec_push_span(L, rv_span_trim(spec_check_span(L, 1)));
   return 1;
@@ -254,8 +248,7 @@ int luaopen_spec_text(lua_State *L) {
     { "find", map_find }, { "remove", map_remove }, { "any", map_any },
     { "size", map_size }, { NULL, NULL } };
   static const luaL_Reg functions[] = { { "equal_nocase", equal_nocase },
-    { "equal_secret", equal_secret }, { "trim", trim },
-    { "elements", elements }, { "to_uint", to_uint },
+    { "trim", trim }, { "elements", elements }, { "to_uint", to_uint },
     { "parse_address", parse_address }, { "split_address", split_address },
     { "equal_addresses", equal_addresses }, { "limit_key", limit_key },
     { "map", new_map }, { "siphash", siphash }, { "error", error_of },

@@ -24,12 +24,11 @@ extern "C" {
   X(SYSTEM, -12, "the operating system reported an error")                     \
   X(LIMIT, -13, "a limit is reached")                                          \
   X(EXISTS, -14, "it exists already")                                          \
-  X(NOT_FOUND, -15, "there is no such thing")                                  \
-  X(PROTOCOL, -16, "the peer violated the protocol")                           \
-  X(TIMEOUT, -17, "it took too long")                                          \
-  X(MALFORMED, -18, "the data is malformed")                                   \
-  X(NO_GROUP_AUTHENTICATION, -19, "the group has no authenticate callback")    \
-  X(SECRET, -20, "the secret cannot be used")
+  X(PROTOCOL, -15, "the peer violated the protocol")                           \
+  X(TIMEOUT, -16, "it took too long")                                          \
+  X(MALFORMED, -17, "the data is malformed")                                   \
+  X(NO_GROUP_AUTHENTICATION, -18, "the group has no authenticate callback")    \
+  X(SECRET, -19, "the secret cannot be used")
 
 enum reverst_error {
 #define REVERST_ERROR_ENUM(name, value, text) REVERST_ERR_##name = (value),
