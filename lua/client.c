@@ -6,7 +6,6 @@
 
 #include <lauxlib.h>
 #include <reverst/client.h>
-#include <reverst/server.h>
 
 #include "lua/fields.h"
 #include "lua/handle.h"

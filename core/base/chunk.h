@@ -25,8 +25,8 @@ struct rv_chunk {
    free list, which is what the engine's memory budget looks at. */
 struct rv_chunk_pool {
   struct rv_chunk *free;
-  struct rv_chunk
-      *current; /* where small writes of all users go; may be NULL */
+  /* Where small writes of all users go; may be NULL. */
+  struct rv_chunk *current;
   size_t free_count, free_limit;
   size_t live;
 };

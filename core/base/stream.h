@@ -46,11 +46,11 @@ struct rv_stream_user {
 
 /* None of these is called within rv_stream_ops calls. Each may call those. */
 struct rv_stream_user_ops {
-  void (*on_connected)(
-      struct rv_stream_user *user); /* of one that we dialled */
-  void (*on_data)(
-      struct rv_stream_user *user, struct rv_slice slice); /* owned */
-  void (*on_end)(struct rv_stream_user *user);             /* FIN was read */
+  /* Of one that we dialled. */
+  void (*on_connected)(struct rv_stream_user *user);
+  /* The slice is the user's now. */
+  void (*on_data)(struct rv_stream_user *user, struct rv_slice slice);
+  void (*on_end)(struct rv_stream_user *user); /* FIN was read */
 
   /* While reading is paused: the peer's FIN has come, behind bytes that were
      not read yet. on_end still follows once they were. May come more than

@@ -108,7 +108,7 @@ struct rv_quic_settings {
 };
 
 /* Puts an application on an accepted connection (endpoint.h), once, in
- * on_accept. */
+   on_accept. */
 void rv_quic_connection_set_application(struct rv_quic_connection *connection,
     struct rv_quic_application *application);
 

@@ -21,8 +21,8 @@ struct rv_quic_endpoint_options {
   struct rv_engine *engine;
   struct rv_datagram_sink *sink;
   struct rv_quic_settings settings; /* of accepted connections */
-  struct rv_tls_context
-      *server_tls;  /* NULL: accepts none. A reference is taken. */
+  /* NULL: accepts none. A reference is taken. */
+  struct rv_tls_context *server_tls;
   const char *alpn; /* "quic-h3-tunnel"; NULL: none is offered, any taken */
 
   /* Bounds of connections that are not accepted yet
@@ -78,7 +78,7 @@ struct rv_quic_connect_options {
 };
 
 /* Starts a handshake. The application hears on_handshake_completed or
- * on_closed. */
+   on_closed. */
 int rv_quic_endpoint_connect(struct rv_quic_endpoint *endpoint,
     struct rv_quic_connection **connection,
     const struct rv_quic_connect_options *options);

@@ -39,8 +39,7 @@ struct rv_group {
   unsigned retries;
   uint64_t response_timeout, queue_timeout; /* RV_NEVER: none */
 
-  struct rv_list
-      members; /* in the order of the round robin: the next is first */
+  struct rv_list members; /* in turn of the round robin: the next is first */
   size_t member_count;
   struct rv_list waiting; /* routes that wait for a free stream */
   size_t waiting_count;

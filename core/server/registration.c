@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A registration is a token: whoever was given it decides once, in his own
- * time. */
+   time. */
 #include "server/registration.h"
 
 #include <stdlib.h>

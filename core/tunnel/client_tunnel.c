@@ -137,7 +137,7 @@ static void take_answer(struct rv_client_tunnel *tunnel) {
 }
 
 /* A refusing Go server ends the stream first; the close with the reason
- * follows. */
+   follows. */
 static void await_close(struct rv_client_tunnel *tunnel) {
   tunnel->state = AWAITING_CLOSE;
   rv_timer_set(&tunnel->link.engine->timers, &tunnel->timer,

@@ -17,7 +17,7 @@ struct rv_features {
 };
 
 /* From the peer's message; all false when it said nothing. Unknown words are
- * skipped. */
+   skipped. */
 struct rv_features rv_features_of(const struct rv_message *message);
 
 #endif

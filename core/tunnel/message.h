@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The registration messages: MessagePack maps on the first bidirectional
- * stream. */
+   stream. */
 #ifndef RV_TUNNEL_MESSAGE_H
 #define RV_TUNNEL_MESSAGE_H
 

@@ -133,7 +133,7 @@ static int on_stream_data(struct rv_quic_application *application,
 }
 
 /* An unexpected end of a registration: the peer may try again on another
- * stream. */
+   stream. */
 static void forget_registration(struct rv_server_tunnel *tunnel) {
   rv_message_decoder_free(tunnel->decoder);
   tunnel->decoder = NULL;

@@ -14,7 +14,7 @@ struct rv_server_tunnel;
 /* Called from jobs of the turn, never within a library. */
 struct rv_server_tunnel_events {
   /* The registration is there (rv_server_tunnel_registration): decide, now or
-   * later. */
+     later. */
   void (*on_registration)(struct rv_server_tunnel *tunnel, void *user_data);
   /* It may take requests again, or is draining: look. */
   void (*on_news)(struct rv_server_tunnel *tunnel, void *user_data);
@@ -28,8 +28,8 @@ struct rv_server_tunnel_options {
   struct rv_quic_connection *connection; /* just accepted by the endpoint */
   struct rv_qpack *qpack;
   const struct rv_limits *limits; /* NULL: the defaults */
-  uint64_t
-      registration_timeout; /* from the first packet to the decision: 10 s */
+  /* From the first packet to the decision: 10 s. */
+  uint64_t registration_timeout;
   const struct rv_server_tunnel_events *events;
   void *user_data;
 };

@@ -5,6 +5,7 @@
 
 #include <reverst/http.h>
 #include <reverst/log.h>
+#include <reverst/values.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -46,13 +47,13 @@ typedef struct reverst_disconnect {
                     _CLOSED, _SYSTEM (a file with credentials) */
   bool refused;  /* the server refused the registration: see reason */
   uint64_t code; /* of CONNECTION_CLOSE, where there was one */
-  const char
-      *reason; /* "unauthorized", "not found", …; any text of the peer's */
-  uint64_t
-      retry_in; /* nanoseconds until the next try; REVERST_NEVER: none comes */
+  const char *reason; /* "unauthorized", "not found"; any text of the peer's */
+  /* Nanoseconds until the next try; REVERST_NEVER: none comes. */
+  uint64_t retry_in;
 } reverst_disconnect;
 
-/* All-zero members are the defaults; all is copied. */
+/* All-zero members are the defaults; all is copied. Durations are in
+   nanoseconds. */
 typedef struct reverst_client_options {
   const char *address; /* "127.0.0.1:7171"; names are resolved for each dial */
   const char *server_name; /* SNI and certificate check; the address's host */
@@ -72,8 +73,8 @@ typedef struct reverst_client_options {
   const char *origin;
   void (*on_request)(reverst_request *request, void *user_data);
 
-  void (*on_connected)(
-      reverst_client *client, void *user_data); /* registered */
+  /* It is registered. */
+  void (*on_connected)(reverst_client *client, void *user_data);
   void (*on_disconnected)(reverst_client *client,
       const reverst_disconnect *disconnect, void *user_data);
   /* The server asks to dial anew, which is being done; the tunnel ends when its

@@ -24,13 +24,13 @@ typedef struct reverst_field {
 typedef struct reverst_request reverst_request;
 
 /* Texts are NUL terminated and valid as long as the request is; NULL where
- * absent. */
+   absent. */
 const char *reverst_request_method(const reverst_request *request);
 const char *reverst_request_scheme(const reverst_request *request);
-const char *reverst_request_host(
-    const reverst_request *request); /* with port */
-const char *reverst_request_path(
-    const reverst_request *request); /* with query */
+/* With its port. */
+const char *reverst_request_host(const reverst_request *request);
+/* With its query. */
+const char *reverst_request_path(const reverst_request *request);
 
 /* The first field of that name, compared without case; NULL: none. */
 const char *reverst_request_header(

@@ -3,9 +3,9 @@
 #ifndef REVERST_SERVER_H
 #define REVERST_SERVER_H
 
-#include <limits.h>
 #include <reverst/error.h>
 #include <reverst/log.h>
+#include <reverst/values.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,20 +18,13 @@ struct event_base;
 
 typedef struct reverst_server reverst_server;
 typedef struct reverst_registration reverst_registration;
-typedef struct reverst_tunnel reverst_tunnel;
 
-/* In options: never, no limit of time. Durations are nanoseconds, 0 the
- * default. */
-#define REVERST_NEVER UINT64_MAX
-/* In options: not even one, where 0 means the default. */
-#define REVERST_NONE UINT_MAX
-
-/* All-zero is the default of every member; all is copied. */
+/* All-zero is the default of every member; all is copied. Durations are in
+   nanoseconds. */
 typedef struct reverst_server_options {
   struct {
-    const char *address; /* "127.0.0.1:7171" */
-    const char
-        *server_name; /* for the log; not compared with what clients ask */
+    const char *address;          /* "127.0.0.1:7171" */
+    const char *server_name;      /* for the log; clients may ask for another */
     const char *certificate_path; /* PEM; required */
     const char *private_key_path; /* PEM; required */
     uint64_t max_idle_timeout;    /* 60 s */
@@ -43,16 +36,15 @@ typedef struct reverst_server_options {
   struct {
     const char *address; /* "127.0.0.1:8181" */
   } http;
-  uint64_t
-      drain_timeout; /* of reverst_server_drain: 30 s; REVERST_NEVER: wait */
+  /* Of reverst_server_drain: 30 s; REVERST_NEVER: waits for the last one. */
+  uint64_t drain_timeout;
   /* A file of 32 bytes or more that nobody else can read. What is derived from
      it lets a restarted server answer at once to the tunnels of the one before
      (stateless reset). NULL: derived from the private key as it is now; give a
      file where the key is renewed while the server runs. */
   const char *secret_path;
-  size_t memory_budget; /* bytes of buffered bodies: 256 MiB */
-  size_t
-      max_connections; /* public ones: half of RLIMIT_NOFILE, at most 65 536 */
+  size_t memory_budget;   /* bytes of buffered bodies: 256 MiB */
+  size_t max_connections; /* public: half of RLIMIT_NOFILE, at most 65 536 */
   size_t max_connections_per_address; /* 1 000 */
   enum reverst_log_level log_level;
   reverst_log_callback log; /* NULL: none */
@@ -83,7 +75,7 @@ void reverst_server_drain(reverst_server *server,
     void (*on_closed)(void *user_data), void *user_data);
 
 /* The addresses as bound ("127.0.0.1:41234"): for port 0. Valid with the
- * server. */
+   server. */
 const char *reverst_server_tunnel_address(const reverst_server *server);
 const char *reverst_server_http_address(const reverst_server *server);
 
@@ -101,13 +93,12 @@ typedef void (*reverst_authenticate)(
     reverst_registration *registration, void *user_data);
 
 typedef struct reverst_group_options {
-  const char
-      *name; /* what clients register with; required, 1 to 255 bytes UTF-8 */
-  const char *const
-      *hosts; /* exact names, ended by NULL; compared without case */
+  const char *name; /* clients register with it; 1 to 255 bytes of UTF-8 */
+  /* Exact names, compared without case, ended by NULL. */
+  const char *const *hosts;
   reverst_authenticate authenticate;
   bool insecure;    /* without authenticate: everyone may join */
-  unsigned retries; /* 2; further tries after the first; REVERST_NONE: 0 */
+  unsigned retries; /* after the first try: 2, at most 15; or REVERST_NONE */
   uint64_t response_timeout; /* to the response head: none */
   uint64_t queue_timeout;    /* for a free stream of a tunnel: 30 s */
   void *user_data;
