@@ -183,7 +183,7 @@ describe("mistakes in a configuration", function()
       ['hosts = { "a" }, authenticate = true'] = "got true",
       ['hosts = { "a" }, authenticate = {}'] = "got a table",
       ['hosts = { "a" }, authenticate = auth.insecure(), retries = -1'] =
-        "groups.app.retries: expected a whole number from 0 to 100, got %-1",
+        "groups.app.retries: expected a whole number from 0 to 15, got %-1",
       ['hosts = { "a" }, authenticate = auth.insecure(), queue_timeout = false'] =
         "groups.app.queue_timeout: it cannot be off",
     } do

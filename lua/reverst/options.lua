@@ -102,7 +102,7 @@ options.group = {
     help = "which tunnel gets a request",
   },
   {
-    key = "retries", type = "count", most = 100, default = 2,
+    key = "retries", type = "count", most = 15, default = 2,
     effect = "restart", help = "tunnels that are tried after the first",
   },
   {
@@ -168,15 +168,15 @@ options.client = {
   },
   {
     key = "name", flag = "name", argument = "NAME", type = "short_text",
-    help = "what the server's log and policies call this tunnel",
+    help = "what the server's log calls this tunnel",
   },
   {
     key = "weight", flag = "weight", argument = "NUMBER", type = "weight",
-    help = "its share of requests, for policies that weigh: 1 to 65535",
+    help = "told to the server, 1 to 65535; round robin does not weigh",
   },
   {
     key = "labels", flag = "label", argument = "KEY=VALUE", type = "label",
-    many = true, help = "what policies and authenticate may look at",
+    many = true, help = "what the server's authenticate may look at",
   },
   {
     key = "max_idle_timeout", flag = "max-idle-timeout",
