@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A loop, a Lua engine on it, and a command until both are done. */
 #include "host.h"
 
 #include <stdio.h>

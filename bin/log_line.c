@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Text that grows up to a bound, behind which a line is cut. */
 #include "log_line.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Formats entries one by one and writes each with one call. */
 #include "log_writer.h"
 
 #include <errno.h>

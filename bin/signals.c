@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Counts signals: the first drains, the second ends, a third kills. */
 #include "signals.h"
 
 #include <signal.h>

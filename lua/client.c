@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Clients as objects of Lua; their callbacks are tasks. */
 #include "lua/client.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The table of the module reverst.core. */
 #include "lua/core.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A Lua state with its limits, its servers and clients, and their end. */
 #include "lua/engine.h"
 
 #include <stdio.h>

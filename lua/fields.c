@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Fields of option tables, checked for their type. */
 #include "lua/fields.h"
 
 #include <lauxlib.h>

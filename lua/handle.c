@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Userdata that hold a pointer until their object goes. */
 #include "lua/handle.h"
 
 #include <reverst/error.h>

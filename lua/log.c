@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Entries with fields, from Lua and about it. */
 #include "lua/log.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A counting realloc with a limit. */
 #include "lua/memory.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Asks a group's `authenticate` in a task, and decides by its answer. */
 #include "lua/registration.h"
 
 #include <stdio.h>

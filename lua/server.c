@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Servers as objects of Lua, with their groups. */
 #include "lua/server.h"
 
 #include <stdlib.h>

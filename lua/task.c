@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Starts, resumes and ends coroutines. */
 #include "lua/task.h"
 
 #include <stdio.h>

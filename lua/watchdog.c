@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A count hook that looks at the CPU time of what runs. */
 #include "lua/watchdog.h"
 
 #include <stdio.h>
