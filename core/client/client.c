@@ -178,6 +178,8 @@ static int prepare(
     r = rv_qpack_new(&client->qpack);
   if (r == 0)
     r = set_transport(client, options);
+  if (r == 0)
+    r = rv_client_start_dialling(client);
   if (r == 0) /* the last, since it cannot be undone without a turn */
     r = set_handler(client, options);
   return r;
@@ -223,7 +225,6 @@ int reverst_client_new(reverst_client **client, struct event_base *base,
     free(new);
     return r;
   }
-  rv_client_start_dialling(new);
   *client = new;
   return 0;
 }

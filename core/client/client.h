@@ -66,7 +66,7 @@ struct reverst_client {
 
 /* client/dialling.c: resolves, dials, waits, dials again. */
 void rv_client_init_dialling(struct reverst_client *client);
-void rv_client_start_dialling(struct reverst_client *client);
+int rv_client_start_dialling(struct reverst_client *client); /* NO_MEMORY */
 /* Closes all dials. */
 void rv_client_stop_dialling(struct reverst_client *client);
 

@@ -117,11 +117,13 @@ static void retire(struct rv_client_dial *entry) {
 
 /* ---- dials ---- */
 
+static void resolve(struct reverst_client *client);
+
 static void begin(struct reverst_client *client) {
   if (client->state == RV_CLIENT_RUNNING && !client->race.running &&
       client->resolution == NULL) {
     set_timer(client, &client->retry_timer, RV_NEVER);
-    rv_client_start_dialling(client);
+    resolve(client);
   }
 }
 
@@ -274,12 +276,18 @@ static void on_resolved(int error, const struct rv_address *addresses,
     rv_client_race_start(client, addresses, count);
 }
 
-void rv_client_start_dialling(struct reverst_client *client) {
+static void resolve(struct reverst_client *client) {
   int r = rv_resolver_resolve(client->resolver, &client->resolution,
       rv_span_of(client->host), client->port, on_resolved, client);
 
   if (r < 0)
     dial_later(client, &(reverst_disconnect){ .error = r, .reason = "" });
+}
+
+/* From the loop, so that no callback comes before its caller has the client. */
+int rv_client_start_dialling(struct reverst_client *client) {
+  return rv_timer_set(
+      &client->engine->timers, &client->retry_timer, client->engine->now);
 }
 
 static void on_retry_timer(struct rv_timer *timer) {
