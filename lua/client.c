@@ -46,10 +46,8 @@ static int push_event(struct rv_lua_task *task, lua_State *L) {
   lua_setfield(L, -2, "error");
   lua_pushstring(L, reverst_error_name(event->error));
   lua_setfield(L, -2, "code");
-  if (event->retry_in != REVERST_NEVER) {
-    lua_pushnumber(L, (lua_Number)event->retry_in / 1e9);
-    lua_setfield(L, -2, "retry_in");
-  }
+  lua_pushnumber(L, (lua_Number)event->retry_in / 1e9);
+  lua_setfield(L, -2, "retry_in");
   return 1;
 }
 

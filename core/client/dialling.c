@@ -75,7 +75,7 @@ static void lose_tunnel(
   uint64_t now = client->engine->now;
 
   if (client->state != RV_CLIENT_RUNNING)
-    tell_loss(client, loss, RV_NEVER);
+    log_loss(client, REVERST_LOG_DEBUG, loss, RV_NEVER); /* it was told to */
   else if (client->race.chosen != NULL && strcmp(loss->reason, "replaced") == 0)
     log_loss(client, REVERST_LOG_DEBUG, loss, 0); /* by the one to come */
   else if (client->race.running || client->resolution != NULL)

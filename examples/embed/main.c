@@ -83,8 +83,6 @@ static void on_connected(reverst_client *client, void *user_data) {
 static void on_disconnected(reverst_client *client,
     const reverst_disconnect *disconnect, void *user_data) {
   (void)client;
-  if (disconnect->retry_in == REVERST_NEVER)
-    return; /* closed by stop */
   fprintf(stderr, "no tunnel: %s\n", reverst_strerror(disconnect->error));
   stop(user_data);
 }

@@ -43,8 +43,6 @@ static void on_disconnected(reverst_client *client,
     const reverst_disconnect *disconnect, void *user_data) {
   (void)client;
   (void)user_data;
-  if (disconnect->retry_in == REVERST_NEVER)
-    return;
   fprintf(stderr, "no tunnel: %s%s%s; next try in %" PRIu64 " s\n",
       reverst_strerror(disconnect->error), disconnect->refused ? ": " : "",
       disconnect->refused ? disconnect->reason : "",

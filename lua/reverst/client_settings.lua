@@ -35,7 +35,7 @@ local text = require "reverst.text"
 ---@field reason string "unauthorized", "not found", or what the peer or the system said
 ---@field error string in words
 ---@field code string "REVERST_ERR_TLS"
----@field retry_in number|nil seconds until the next try
+---@field retry_in number seconds until the next try
 
 local client_settings = {}
 

@@ -48,7 +48,7 @@ typedef struct reverst_disconnect {
   bool refused;  /* the server refused the registration: see reason */
   uint64_t code; /* of CONNECTION_CLOSE, where there was one */
   const char *reason; /* "unauthorized", "not found"; any text of the peer's */
-  /* Nanoseconds until the next try; REVERST_NEVER: none comes. */
+  /* Nanoseconds until the next try; 0: it is under way. */
   uint64_t retry_in;
 } reverst_disconnect;
 
@@ -99,8 +99,10 @@ typedef struct reverst_client_options {
 int reverst_client_new(reverst_client **client, struct event_base *base,
     const reverst_client_options *options);
 
-/* Ends it; requests under way are aborted. The memory goes and `on_closed` (may
-   be NULL) comes at the end of the turn. May be called from its callbacks. */
+/* Ends it; requests under way are aborted: their on_closed comes. Then the
+   memory goes and `on_closed` (may be NULL) comes, at the end of a turn;
+   on_disconnected does not. May be called from its callbacks; further calls do
+   nothing. */
 void reverst_client_close(reverst_client *client,
     void (*on_closed)(void *user_data), void *user_data);
 

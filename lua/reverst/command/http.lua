@@ -82,7 +82,7 @@ local function start(values, address, tell)
 
   function settings.on_disconnected(event)
     local message = messages:disconnected(event)
-    if values.exit_on_failure or not event.retry_in then
+    if values.exit_on_failure then
       tell("error", messages.last)
       core.stop(command.failure)
     elseif message then
