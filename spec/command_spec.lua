@@ -202,7 +202,8 @@ describe("a server that cannot start", function()
     write("server.key", "x")
     local status, _, errors = run { write("config.lua",
       open_config:format "insecure()"), "-n", "localhost", "-c",
-      path "server.crt", "-k", path "server.key" }
+      path "server.crt", "-k", path "server.key", "-a",
+      "127.0.0.1:0", "-s", "127.0.0.1:0" }
     assert.equal(1, status)
     assert.matches("server.crt", errors)
     assert.matches("cannot start: the certificate cannot be used", errors)
