@@ -1,14 +1,13 @@
 -- Development certificates: made by the product, judged by OpenSSL too.
 
+local new_folder = require "new_folder"
 local tls = require "spec.tls"
 
 describe("a development certificate", function()
   local folder
 
   before_each(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(os.execute("mkdir " .. folder))
+    folder = new_folder()
   end)
 
   after_each(function()

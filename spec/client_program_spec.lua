@@ -3,6 +3,7 @@
 
 local event = require "spec.event"
 local process = require "spec.process"
+local new_folder = require "new_folder"
 local programs = require "programs"
 local stream = require "spec.stream"
 
@@ -82,9 +83,7 @@ local no_answer = "no tunnel to SERVER: the connection cannot be made: "
   .. "no answer; next try in N s"
 
 before_each(function()
-  folder = os.tmpname()
-  os.remove(folder)
-  assert(os.execute("mkdir " .. folder))
+  folder = new_folder()
   make_certificate "server"
 end)
 

@@ -1,6 +1,7 @@
 -- The program reverst, as people and scripts use it.
 
 local event = require "spec.event"
+local new_folder = require "new_folder"
 local programs = require "programs"
 local stream = require "spec.stream"
 
@@ -74,9 +75,7 @@ local function start_client(server, arguments)
 end
 
 before_each(function()
-  folder = os.tmpname()
-  os.remove(folder)
-  assert(os.execute("mkdir " .. folder))
+  folder = new_folder()
 end)
 
 after_each(function()

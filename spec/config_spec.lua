@@ -1,5 +1,6 @@
 -- config.lua: a program that returns a table, checked as a whole.
 
+local new_folder = require "new_folder"
 local config = require "reverst.config"
 
 local folder
@@ -39,9 +40,7 @@ local function problems_of(content, overrides)
 end
 
 before_each(function()
-  folder = os.tmpname()
-  os.remove(folder)
-  assert(os.execute("mkdir " .. folder))
+  folder = new_folder()
   write("server.crt", "x")
   write("server.key", "x")
 end)

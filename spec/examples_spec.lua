@@ -1,5 +1,6 @@
 -- The examples do what their READMEs say.
 
+local new_folder = require "new_folder"
 local programs = require "programs"
 
 local binaries = os.getenv "REVERST_BIN_DIR"
@@ -8,9 +9,7 @@ describe("the example simple", function()
   local folder
 
   before_each(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(os.execute("mkdir " .. folder))
+    folder = new_folder()
   end)
 
   after_each(function()

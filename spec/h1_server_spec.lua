@@ -1,34 +1,10 @@
 -- HTTP/1.1 towards visitors: connections, bodies, answers.
 
-local h1 = require "spec.h1"
+local scene = require "h1_scene"
 
-local get = "GET /path?q HTTP/1.1\r\nHost: example.com\r\n\r\n"
-local chunked_post = "POST /upload HTTP/1.1\r\nHost: example.com\r\n" ..
-  "Transfer-Encoding: chunked\r\n\r\n"
-
-local function with(options, body)
-  local world = h1.server(options)
-  local fine, message = xpcall(body, debug.traceback, world)
-  local left = world:finish()
-  assert(fine, message)
-  assert.equal(0, left)
-end
-
--- The status of the one answer that was written
-local function status_of(output)
-  return tonumber(output:match "^HTTP/1%.1 (%d%d%d) ")
-end
-
-local function answer_to(bytes, options)
-  local output, state
-  with(options or { answer = "hello" }, function(world)
-    world:feed(bytes)
-    output, state = world:output(), world:state()
-  end)
-  return output, state
-end
-
-local hello = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
+local get, chunked_post, hello = scene.get, scene.chunked_post, scene.hello
+local with, status_of, answer_to =
+  scene.with, scene.status_of, scene.answer_to
 
 describe("a visitor's connection", function()
   it("answers pipelined requests in order, one at a time", function()

@@ -1,6 +1,7 @@
 -- How the program writes its log: a configuration that logs shows it.
 
 local host = require "host"
+local new_folder = require "new_folder"
 local programs = require "programs"
 
 local reverst = os.getenv "REVERST_BIN_DIR" .. "/reverst"
@@ -70,9 +71,7 @@ describe("the log as JSON", function()
   local folder, json = nil, require "cjson"
 
   before_each(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(os.execute("mkdir " .. folder))
+    folder = new_folder()
   end)
 
   after_each(function()

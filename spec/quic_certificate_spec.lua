@@ -1,5 +1,6 @@
 -- Handshakes with certificates that others made (openssl).
 
+local new_folder = require "new_folder"
 local scene = require "quic_scene"
 
 local function has_openssl()
@@ -57,9 +58,7 @@ describe("a certificate from elsewhere", function()
     if not has_openssl() then
       return
     end
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(os.execute("mkdir " .. folder))
+    folder = new_folder()
     local path = folder .. "/make.sh"
     local file = assert(io.open(path, "w"))
     file:write(script)

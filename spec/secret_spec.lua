@@ -1,14 +1,13 @@
 -- Secrets that a restarted process derives again.
 
+local new_folder = require "new_folder"
 local tls = require "spec.tls"
 
 describe("a secret", function()
   local folder
 
   before_each(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(os.execute("mkdir " .. folder))
+    folder = new_folder()
   end)
 
   after_each(function()

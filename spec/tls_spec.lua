@@ -1,14 +1,13 @@
 -- TLS contexts: what they are made from, and what is said when it is wrong.
 
+local new_folder = require "new_folder"
 local tls = require "spec.tls"
 
 describe("a TLS context", function()
   local folder, certificate, key
 
   before_each(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(os.execute("mkdir " .. folder))
+    folder = new_folder()
     certificate, key = folder .. "/a.crt", folder .. "/a.key"
     assert(tls.make_certificate("localhost", certificate, key))
   end)

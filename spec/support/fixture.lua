@@ -5,6 +5,7 @@ local lfs = require "lfs"
 local dir = require "pl.dir"
 local file = require "pl.file"
 
+local new_folder = require "new_folder"
 local programs = require "programs"
 
 local fixture = {
@@ -19,9 +20,7 @@ local folder
 --- A folder for the files of this run.
 function fixture.folder()
   if not folder then
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(lfs.mkdir(folder))
+    folder = new_folder()
   end
   return folder
 end

@@ -2,6 +2,7 @@
 -- origin in this process, which says when it answers.
 
 local event = require "spec.event"
+local new_folder = require "new_folder"
 local programs = require "programs"
 local stream = require "spec.stream"
 
@@ -11,9 +12,7 @@ local folder, loop, listener
 
 --- For before_each.
 function host.open()
-  folder = os.tmpname()
-  os.remove(folder)
-  assert(os.execute("mkdir " .. folder))
+  folder = new_folder()
   loop = event.loop()
   listener = stream.listen(loop, "127.0.0.1:0")
 end

@@ -1,5 +1,6 @@
 -- Scenes on the simulated network: a server that echoes, and a client.
 
+local new_folder = require "new_folder"
 local quic = require "spec.quic"
 local simnet = require "spec.simnet"
 local tls = require "spec.tls"
@@ -11,9 +12,7 @@ local folder
 -- Certificates are made once; `names` gives the files of one by its host name.
 function scene.certificate(name)
   if not folder then
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(os.execute("mkdir " .. folder))
+    folder = new_folder()
   end
   local base = folder .. "/" .. name:gsub("[^%w.]", "_")
   if not io.open(base .. ".crt") then
