@@ -17,7 +17,7 @@ struct rv_chunk {
   struct rv_chunk_pool *pool;
   struct rv_chunk *next_free;
   uint32_t references;
-  uint32_t used; /* bytes handed out by rv_chunk_pool_write_space/commit */
+  uint32_t used; /* bytes handed out by rv_chunk_pool_space, _commit */
   uint8_t data[RV_CHUNK_SIZE];
 };
 

@@ -185,7 +185,7 @@ static int open_socket(
   };
   struct rv_quic_endpoint_options endpoint = {
     .engine = dial->engine,
-    .alpn = "quic-h3-tunnel",
+    .alpn = RV_TUNNEL_ALPN,
     .user_data = dial,
   };
   int r = rv_udp_open(&dial->udp, &udp);

@@ -12,8 +12,8 @@ enum rv_h3_role { RV_H3_REQUESTER, RV_H3_RESPONDER };
 
 /* What the session asks of its transport, which is quic/connection in earnest
    and a table in specs. None of these calls back into the session. They may be
-   called in all of the session's functions but rv_h3_next_write, where only
-   reset_stream, stop_stream, close, touch and stream_window_left are. */
+   called in all of the session's functions but rv_h3_session_next_write, where
+   only reset_stream, stop_stream, close, touch and stream_window_left are. */
 struct rv_h3_transport {
   /* REVERST_ERR_AGAIN: no stream may be opened now. */
   int (*open_stream)(

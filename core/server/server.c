@@ -7,8 +7,6 @@
 #include <reverst/error.h>
 #include <stdlib.h>
 
-#define ALPN "quic-h3-tunnel"
-
 static void close_now(reverst_server *server,
     void (*on_closed)(void *user_data), void *user_data);
 
@@ -186,7 +184,7 @@ static int open_endpoint(
       .max_idle_timeout = options->tunnel.max_idle_timeout,
       .keep_alive_period = options->tunnel.keep_alive_period,
     },
-    .alpn = ALPN,
+    .alpn = RV_TUNNEL_ALPN,
     .retry_threshold = options->tunnel.retry_threshold == REVERST_NONE
                            ? RV_QUIC_ALWAYS
                            : options->tunnel.retry_threshold,

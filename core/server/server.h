@@ -31,7 +31,7 @@ struct reverst_server {
   struct rv_router router;
 
   struct rv_registration_owner registration_owner;
-  struct rv_list tunnels; /* struct rv_server_entry: all, registered or not */
+  struct rv_list tunnels; /* all connections, registered or not */
   uint64_t last_id;
   struct rv_instances instances;
   uint64_t member_count, pending_count, accepted_count, refused_count;

@@ -8,6 +8,9 @@
 #include "h3/session.h"
 #include "quic/connection.h"
 
+/* What tunnels agree on in the handshake (RFC 7301). */
+#define RV_TUNNEL_ALPN "quic-h3-tunnel"
+
 /* Codes of CONNECTION_CLOSE (application) by which a registration is refused.
  */
 enum { RV_LINK_NORMAL = 0, RV_LINK_SERVER_ERROR = 1, RV_LINK_CLIENT_ERROR = 2 };
@@ -36,8 +39,9 @@ void rv_link_init(struct rv_link *link, struct rv_engine *engine);
 /* After on_closed: the session goes, with its exchanges. */
 void rv_link_deinit(struct rv_link *link);
 
-/* Makes the session; `options` needs only what the link does not know: role,
-   qpack, limits, handler, news, strict. Not within ngtcp2. */
+/* Makes the session; `options` needs only what the link does not know: all but
+   engine, transport and peer_window. It opens no stream yet, and so may be
+   called within ngtcp2 too. */
 int rv_link_start_session(
     struct rv_link *link, const struct rv_h3_options *options);
 
