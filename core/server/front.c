@@ -268,7 +268,8 @@ void rv_front_free(struct rv_front *front) {
 }
 
 static struct visitor *find_stalled(const struct rv_front *front) {
-  uint64_t oldest = front->engine->now - STALLED;
+  uint64_t now = front->engine->now; /* small on a machine just started */
+  uint64_t oldest = now > STALLED ? now - STALLED : 0;
   struct visitor *stalled = NULL;
 
   rv_list_each(node, &front->visitors) {
