@@ -5,8 +5,9 @@
 #     prefix: $REVERST_DEPENDENCIES_PREFIX, or build/dependencies
 # usage: cmake/dependencies.sh [DEBIAN-PACKAGE...]   (more packages to install)
 # Prints nothing, and takes no time, when all is there.  What the prefix holds
-# is built anew when the pins, the recipes or wolfSSL's settings change.
-# $REVERST_DEPENDENCIES_DIR: a folder that has the files already.
+# is built anew when the pins, the recipes, wolfSSL's settings, or what is taken
+# from the system changes.
+# Where the libraries come from, and what says so: README.md beside this file.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -67,35 +68,52 @@ has_sum() {
   echo "$2  $1" | sha256sum -c --status - 2>/dev/null
 }
 
-# obtain_file FILE SHA-256 KIND PACKAGE: FILE is in $downloads, with that sum
+# obtain_file FILE SHA-256 KIND PACKAGE PATH: $channel puts FILE, with that sum,
+# into $downloads
 obtain_file() {
-  has_sum "$downloads/$1" "$2" && return 0
-  for channel in $channels; do
-    reason=
-    if "channel_$channel" "$1" "$3" "$4"; then
-      has_sum "$downloads/$1" "$2" && return 0
-      reason="its $1 has another SHA-256 than the pinned one"
+  reason=
+  if "channel_$channel" "$1" "$3" "$4" "$5"; then
+    if has_sum "$incoming/$1" "$2"; then
+      mv "$incoming/$1" "$downloads/$1"
+      return 0
     fi
-    rm -f "$downloads/$1"
-    reasons="$reasons
-  $channel: $reason"
-  done
+    reason="its $1 has another SHA-256 than the pinned one"
+  fi
+  rm -f "$incoming/$1"
+  add_reason
   return 1
 }
 
-# obtain LIBRARY: sets $file to the first of its files that can be had
+add_reason() {
+  line="  $channel: $reason"
+  case $reasons in
+  *"$line"*) ;;
+  *) [ -z "$reason" ] || reasons="$reasons
+$line" ;;
+  esac
+}
+
+# obtain LIBRARY: sets $file to the first of its files that can be had, or to
+# nothing when the system's library does
 obtain() {
-  reasons='' wanted=''
-  while read -r library its_version file sum kind package; do
-    [ "$library" = "$1" ] || continue
-    version=$its_version
-    obtain_file "$file" "$sum" "$kind" "$package" && return 0
-    wanted="$wanted
-  $file  (SHA-256 $sum)"
-  done <"$here/dependencies/pinned.txt"
+  reasons=
+  grep "^$1 " "$here/dependencies/pinned.txt" >"$work/pins"
+  for channel in $channels; do
+    if [ "$channel" = system ]; then
+      file=
+      find_system "$1" && return 0
+      add_reason
+      continue
+    fi
+    while read -r _ its_version file sum kind package path; do
+      version=$its_version
+      obtain_file "$file" "$sum" "$kind" "$package" "$path" && return 0
+    done <"$work/pins"
+  done
   die "no channel has $1 $version:$reasons
 Put this file (where there are more, one of them) into a folder, set
-REVERST_DEPENDENCIES_DIR to that folder, and try again:$wanted"
+REVERST_DEPENDENCIES_DIR to that folder, and try again:
+$(awk '{ print "  " $3 "  (SHA-256 " $4 ")" }' "$work/pins")"
 }
 
 build_library() {
@@ -113,15 +131,23 @@ build_library() {
 
 build_libraries() {
   downloads=$prefix/downloads work=$prefix/work
-  mkdir -p "$downloads" "$work" "$prefix/include" "$prefix/lib"
+  incoming=$work/incoming
+  mkdir -p "$downloads" "$incoming" "$prefix/include" "$prefix/lib"
   rm -f "$stamp"
   for name in wolfssl ngtcp2 nghttp3 llhttp; do
     obtain "$name"
-    build_library "$name"
+    if [ -n "$file" ]; then build_library "$name"; else take_system "$name"; fi
   done
   rm -rf "$work"
   echo "$key" >"$stamp"
 }
+
+# shellcheck source=cmake/dependencies/channels.sh
+. "$here/dependencies/channels.sh"
+# shellcheck source=cmake/dependencies/system.sh
+. "$here/dependencies/system.sh"
+# shellcheck source=cmake/dependencies/recipes.sh
+. "$here/dependencies/recipes.sh"
 
 # shellcheck disable=SC2086
 install_packages $packages "$@"
@@ -129,14 +155,12 @@ install_packages $packages "$@"
 mkdir -p "$prefix"
 prefix=$(cd "$prefix" && pwd)
 stamp=$prefix/.complete
-key=$(cat "$here/dependencies/pinned.txt" "$here/dependencies/recipes.sh" \
-  "$settings/user_settings.h" | sha256sum)
+key=$({
+  cat "$here/dependencies/pinned.txt" "$here/dependencies/recipes.sh" \
+    "$settings/user_settings.h"
+  describe_system
+} | sha256sum)
 [ "$(cat "$stamp" 2>/dev/null)" != "$key" ] || exit 0
-
-# shellcheck source=cmake/dependencies/channels.sh
-. "$here/dependencies/channels.sh"
-# shellcheck source=cmake/dependencies/recipes.sh
-. "$here/dependencies/recipes.sh"
 
 exec 9>"$prefix/.lock"
 flock 9

@@ -1,11 +1,20 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # Where the pinned files come from.  Sourced by dependencies.sh.
 #
-# A channel is a function channel_NAME FILE KIND PACKAGE that puts FILE into
-# $downloads, or sets $reason to one line that says why it could not, and
-# returns 1.  It need not check what it got: obtain_file does.
+# A channel is a function channel_NAME FILE KIND PACKAGE PATH that puts FILE
+# into $incoming, or sets $reason to one line that says why it could not (to
+# nothing, if that is not worth a line), and returns 1.  It need not check what
+# it got: obtain_file does.  "system" is no such function: it has libraries,
+# not files (system.sh).
 
-channels="folder debian"
+# The machine's own mirror before upstream, which many machines cannot reach.
+channels="folder system kept debian upstream"
+
+# What an earlier run obtained
+channel_kept() {
+  reason=
+  [ -f "$downloads/$1" ] && cp "$downloads/$1" "$incoming/$1"
+}
 
 channel_folder() {
   if [ -z "${REVERST_DEPENDENCIES_DIR:-}" ]; then
@@ -13,7 +22,7 @@ channel_folder() {
   elif [ ! -f "$REVERST_DEPENDENCIES_DIR/$1" ]; then
     reason="$REVERST_DEPENDENCIES_DIR has no $1"
   else
-    cp "$REVERST_DEPENDENCIES_DIR/$1" "$downloads/$1" && return 0
+    cp "$REVERST_DEPENDENCIES_DIR/$1" "$incoming/$1" && return 0
     reason="$REVERST_DEPENDENCIES_DIR/$1 could not be copied"
   fi
   return 1
@@ -35,7 +44,7 @@ channel_debian() {
   source) set -- source --download-only --tar-only "$3" ;;
   package) set -- download "$3" ;;
   esac
-  (cd "$downloads" && private_apt "$@") >"$work/apt.log" 2>&1 && return 0
+  (cd "$incoming" && private_apt "$@") >"$work/apt.log" 2>&1 && return 0
   reason="apt: $(grep -m 1 '^E: ' "$work/apt.log" || tail -n 1 "$work/apt.log")"
   return 1
 }
@@ -110,4 +119,27 @@ first_mirror() {
   # shellcheck disable=SC2016
   apt-get "$@" indextargets --format '$(REPO_URI)' \
     'Created-By: Packages' 'Label: Debian' 2>/dev/null | grep -m 1 .
+}
+
+# The library's own release.  Fails soon where it cannot be reached; a transfer
+# that stalls is given up too.
+channel_upstream() {
+  if [ "$4" = - ]; then
+    reason="no release of its own is pinned for $1"
+    return 1
+  fi
+  url=${REVERST_UPSTREAM:-https://github.com}/$4
+  if command -v curl >/dev/null; then
+    set -- curl -fsSL --connect-timeout 5 --speed-limit 1000 --speed-time 20 \
+      -o "$incoming/$1" "$url"
+  elif command -v wget >/dev/null; then
+    set -- wget -nv --tries=1 --dns-timeout=5 --connect-timeout=5 \
+      --read-timeout=20 -O "$incoming/$1" "$url"
+  else
+    reason="neither curl nor wget is installed"
+    return 1
+  fi
+  "$@" >"$work/upstream.log" 2>&1 && return 0
+  reason="$url: $(tail -n 1 "$work/upstream.log")"
+  return 1
 }
