@@ -9,7 +9,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { FREE_CHUNKS = 256 /* 4 MiB kept for reuse */ };
+enum { FREE_CHUNKS = 64 /* 1 MiB kept for reuse */ };
 
 static const size_t default_memory_budget = (size_t)256 * 1024 * 1024;
 

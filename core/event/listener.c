@@ -99,9 +99,7 @@ static void on_readable(evutil_socket_t fd, short what, void *argument) {
 static void prepare(int fd, int family) {
   if (family == AF_UNIX)
     return;
-  /* these two are inherited by what is accepted */
-  rv_socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  rv_socket_set_keepalive(fd);
+  rv_socket_set_tcp(fd);
   rv_socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 }
 

@@ -11,7 +11,12 @@ void rv_socket_set(int fd, int level, int name, int value) {
   (void)setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-void rv_socket_set_keepalive(int fd) {
+/* Bytes that were not even sent yet, beyond which the kernel takes no more. */
+enum { UNSENT_AHEAD = 256 * 1024 };
+
+void rv_socket_set_tcp(int fd) {
+  rv_socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  rv_socket_set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_AHEAD);
   rv_socket_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   rv_socket_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
   rv_socket_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);

@@ -15,9 +15,11 @@ int rv_socket_bind(const struct rv_address *address, int type,
 /* setsockopt with an int; failures are of no interest to the caller. */
 void rv_socket_set(int fd, int level, int name, int value);
 
-/* Peers that vanished without a word are noticed after two minutes, though
-   nothing is sent. Inherited by accepted connections. */
-void rv_socket_set_keepalive(int fd);
+/* What each TCP connection has; accepted ones inherit it. Small writes leave at
+   once. The kernel takes little ahead of a slow reader, so that it is noticed
+   early that he is slow. Peers that vanished without a word are noticed after
+   two minutes, though nothing is sent. */
+void rv_socket_set_tcp(int fd);
 
 /* The address it is bound to; a zero length when it cannot be had. */
 void rv_socket_get_address(int fd, struct rv_address *address);

@@ -418,10 +418,8 @@ static int dial(const struct rv_address *address, int *fd) {
   *fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (*fd < 0)
     return errno;
-  if (family != AF_UNIX) {
-    rv_socket_set(*fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    rv_socket_set_keepalive(*fd);
-  }
+  if (family != AF_UNIX)
+    rv_socket_set_tcp(*fd);
   if (connect(*fd, &address->any, address->length) < 0 && errno != EINPROGRESS)
     return errno;
   return 0;

@@ -151,8 +151,9 @@ static int on_stream_data(ngtcp2_conn *transport, uint32_t flags,
   int r = REVERST_ERR_CLOSED;
 
   (void)offset;
-  (void)stream_user_data;
   credit_connection(connection, length);
+  if (stream_user_data)
+    rv_quic_window_received(stream_user_data, length);
   if (application && connection->state == RV_QUIC_OPEN)
     r = application->on_stream_data(application, stream_id, data, length,
         (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0);

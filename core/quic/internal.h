@@ -76,6 +76,7 @@ struct rv_quic_stream {
   int64_t id;
   uint64_t window;       /* bytes that the peer may send ahead of the reader */
   uint64_t consumed;     /* of the current window */
+  uint64_t unread;       /* bytes that came and were not consumed */
   uint64_t window_since; /* engine time */
 };
 
@@ -145,6 +146,9 @@ void rv_quic_stream_free(struct rv_quic_stream *stream);
 /* window.c */
 void rv_quic_window_init(
     const struct rv_quic_connection *connection, struct rv_quic_stream *stream);
+/* So many bytes have come. */
+void rv_quic_window_received(struct rv_quic_stream *stream, uint64_t length);
+
 /* The reader has taken so many bytes: how much credit the peer gets for them,
    more than that where the window is to grow. */
 uint64_t rv_quic_window_consumed(const struct rv_quic_connection *connection,

@@ -31,15 +31,26 @@ static bool is_limiting(const struct rv_quic_connection *connection,
          LIMITING_RTTS * info.smoothed_rtt;
 }
 
+/* A reader who leaves much lying about is what limits the stream: a larger
+   window would only be filled. */
+static bool reader_keeps_up(const struct rv_quic_stream *stream) {
+  return stream->unread < stream->window / 4;
+}
+
+void rv_quic_window_received(struct rv_quic_stream *stream, uint64_t length) {
+  stream->unread += length;
+}
+
 uint64_t rv_quic_window_consumed(const struct rv_quic_connection *connection,
     struct rv_quic_stream *stream, uint64_t length) {
   uint64_t growth = 0;
 
   stream->consumed += length;
+  stream->unread -= length < stream->unread ? length : stream->unread;
   if (stream->consumed < stream->window)
     return length;
   if (stream->window < connection->max_stream_window && may_grow(connection) &&
-      is_limiting(connection, stream)) {
+      reader_keeps_up(stream) && is_limiting(connection, stream)) {
     growth = connection->max_stream_window - stream->window;
     if (growth > stream->window)
       growth = stream->window;
