@@ -174,11 +174,12 @@ struct sockaddr_in world_check_address(lua_State *L, const char *text) {
   const char *colon = strrchr(text, ':');
   char host[INET_ADDRSTRLEN] = "";
 
-  if (colon != NULL && (size_t)(colon - text) < sizeof(host))
+  if (colon != NULL && (size_t)(colon - text) < sizeof(host)) {
     memcpy(host, text, (size_t)(colon - text));
+    address.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
+  }
   if (inet_pton(AF_INET, host, &address.sin_addr) != 1)
     luaL_error(L, "not an address: %s", text);
-  address.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
   return address;
 }
 
