@@ -37,7 +37,7 @@ describe("a development certificate", function()
     local certificate, key, ok = make "localhost"
     assert.is_true(ok)
     assert.matches("^%-%-%-%-%-BEGIN CERTIFICATE%-", read(certificate))
-    assert.matches("^%-%-%-%-%-BEGIN EC PRIVATE KEY%-", read(key))
+    assert.matches("^%-%-%-%-%-BEGIN EC %u+ KEY%-", read(key))
     assert.matches("^600\n", (output("stat -c %a " .. key)))
     assert.matches("^644\n", (output("stat -c %a " .. certificate)))
   end)
