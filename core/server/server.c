@@ -10,6 +10,10 @@
 static void close_now(reverst_server *server,
     void (*on_closed)(void *user_data), void *user_data);
 
+/* Strangers may send a registration and begin a control stream. What they send
+   out of order is kept, so it is no more than that. */
+enum { STRANGER_WINDOW = RV_MESSAGE_MAX_BYTES + 8 * 1024 };
+
 /* ---- closing: everything ends in its own time, then the memory goes ---- */
 
 static void on_loop_freed(void *user_data) {
@@ -183,6 +187,7 @@ static int open_endpoint(
     .settings = {
       .max_idle_timeout = options->tunnel.max_idle_timeout,
       .keep_alive_period = options->tunnel.keep_alive_period,
+      .connection_window = STRANGER_WINDOW,
     },
     .alpn = RV_TUNNEL_ALPN,
     .retry_threshold = options->tunnel.retry_threshold == REVERST_NONE
