@@ -12,6 +12,12 @@
 #define RV_MILLISECOND UINT64_C(1000000)
 #define RV_SECOND UINT64_C(1000000000)
 
+/* The time `wait` nanoseconds after `begin`: RV_NEVER for a wait of RV_NEVER,
+   and for one that ends beyond what a clock can say. */
+static inline uint64_t rv_deadline(uint64_t begin, uint64_t wait) {
+  return wait > RV_NEVER - begin ? RV_NEVER : begin + wait;
+}
+
 /* Nanoseconds of the engine's monotonic clock. */
 struct rv_timer {
   uint64_t deadline;  /* RV_NEVER: not set */

@@ -286,17 +286,13 @@ static void settle_request(struct rv_h1_client *client) {
 
 /* ---- time ---- */
 
-static uint64_t after(uint64_t begin, uint64_t timeout) {
-  return timeout > RV_NEVER - begin ? RV_NEVER : begin + timeout;
-}
-
 /* A connection that is not there yet has its own timeout, in the stream. */
 static uint64_t deadline_of(const struct rv_h1_client *client) {
   if (client->exchange == NULL || !client->connected)
     return RV_NEVER;
   if (client->answered || !rv_h1_sender_done(&client->sender))
-    return after(client->active_ns, client->options.body_timeout);
-  return after(client->waiting_ns, client->options.response_timeout);
+    return rv_deadline(client->active_ns, client->options.body_timeout);
+  return rv_deadline(client->waiting_ns, client->options.response_timeout);
 }
 
 static void on_timer(struct rv_timer *timer) {

@@ -256,20 +256,16 @@ static void advance(struct rv_h1_server *server) {
 
 /* ---- time ---- */
 
-static uint64_t after(uint64_t begin, uint64_t timeout) {
-  return timeout > RV_NEVER - begin ? RV_NEVER : begin + timeout;
-}
-
 static uint64_t deadline_of(const struct rv_h1_server *server) {
   const struct rv_h1_server_options *options = &server->options;
 
   if (server->progress == RV_H1_WAITS)
-    return after(server->active_ns,
+    return rv_deadline(server->active_ns,
         server->served ? options->keep_alive_timeout : options->head_timeout);
   if (server->progress == RV_H1_IN_HEAD)
-    return after(server->head_ns, options->head_timeout);
+    return rv_deadline(server->head_ns, options->head_timeout);
   if (server->answering || server->progress == RV_H1_IN_BODY)
-    return after(server->active_ns, options->body_timeout);
+    return rv_deadline(server->active_ns, options->body_timeout);
   return RV_NEVER;
 }
 

@@ -75,7 +75,7 @@ static int wait_for_stream(struct route *route) {
     return REVERST_ERR_LIMIT;
   if (group->queue_timeout != RV_NEVER &&
       rv_timer_set(&engine->timers, &route->timer,
-          engine->now + group->queue_timeout) < 0)
+          rv_deadline(engine->now, group->queue_timeout)) < 0)
     return REVERST_ERR_NO_MEMORY;
   rv_list_push(&group->waiting, &route->node);
   group->waiting_count++;
@@ -107,9 +107,9 @@ static void note_try(struct route *route, struct rv_member *member) {
   route->tried[route->tried_count++] = member->id;
   route->exchange->record.tunnel_id = member->id;
   route->exchange->record.tries++;
-  if (route->response_deadline == RV_NEVER &&
-      group->response_timeout != RV_NEVER)
-    route->response_deadline = engine->now + group->response_timeout;
+  if (route->response_deadline == RV_NEVER)
+    route->response_deadline =
+        rv_deadline(engine->now, group->response_timeout);
   watch_response(route);
 }
 

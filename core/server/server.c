@@ -130,7 +130,7 @@ void reverst_server_drain(reverst_server *server,
   rv_server_drain_tunnels(server);
   if (server->drain_timeout != RV_NEVER)
     rv_timer_set(&server->engine->timers, &server->drain_timer,
-        server->engine->now + server->drain_timeout);
+        rv_deadline(server->engine->now, server->drain_timeout));
   rv_server_check_closing(server);
 }
 
