@@ -7,8 +7,11 @@
 
 #include <reverst/client.h>
 #include <reverst/error.h>
+#include <reverst/fetch.h>
+#include <reverst/group.h>
 #include <reverst/http.h>
 #include <reverst/log.h>
 #include <reverst/server.h>
+#include <reverst/visit.h>
 
 #endif

@@ -4,6 +4,7 @@
 #define REVERST_SERVER_H
 
 #include <reverst/error.h>
+#include <reverst/group.h>
 #include <reverst/log.h>
 #include <reverst/values.h>
 #include <stdbool.h>
@@ -15,9 +16,6 @@ extern "C" {
 #endif
 
 struct event_base;
-
-typedef struct reverst_server reverst_server;
-typedef struct reverst_registration reverst_registration;
 
 /* All-zero is the default of every member; all is copied. Durations are in
    nanoseconds. */
@@ -32,6 +30,11 @@ typedef struct reverst_server_options {
     /* Connections that have not registered; with more of them a newcomer must
        prove its address first (Retry): 1 024; REVERST_NONE: each one must. */
     unsigned retry_threshold;
+    /* From a newcomer's first packet to the decision: 10 s. */
+    uint64_t registration_timeout;
+    /* Connections that have not registered; more are refused: 16 384, and 256
+       of one address. */
+    unsigned max_pending, max_pending_per_address;
   } tunnel;
   struct {
     const char *address; /* "127.0.0.1:8181" */
@@ -86,57 +89,20 @@ const char *reverst_server_http_address(const reverst_server *server);
    REVERST_ERR_NO_MEMORY, REVERST_ERR_CLOSED, REVERST_ERR_TLS. */
 int reverst_server_reload_certificates(reverst_server *server);
 
-/* ---- groups ---- */
+/* Listens at another address for visitors: opens it, then takes no more
+   connections at the one before; those there are go on. On failure nothing
+   changes: REVERST_ERR_ADDRESS, REVERST_ERR_LISTEN, REVERST_ERR_NO_MEMORY,
+   REVERST_ERR_CLOSED. */
+int reverst_server_set_http_address(
+    reverst_server *server, const char *address);
 
-/* May answer at once or later, by exactly one of the two calls below. */
-typedef void (*reverst_authenticate)(
-    reverst_registration *registration, void *user_data);
+/* REVERST_NEVER: waits for the last one. For drains to come. */
+void reverst_server_set_drain_timeout(
+    reverst_server *server, uint64_t drain_timeout);
 
-typedef struct reverst_group_options {
-  const char *name; /* clients register with it; 1 to 255 bytes of UTF-8 */
-  /* Exact names, compared without case, ended by NULL. */
-  const char *const *hosts;
-  reverst_authenticate authenticate;
-  bool insecure;    /* without authenticate: everyone may join */
-  unsigned retries; /* after the first try: 2, at most 15; or REVERST_NONE */
-  uint64_t response_timeout; /* to the response head: none */
-  uint64_t queue_timeout;    /* for a free stream of a tunnel: 30 s */
-  void *user_data;
-} reverst_group_options;
-
-/* REVERST_ERR_NO_GROUP_AUTHENTICATION: neither authenticate nor insecure.
-   REVERST_ERR_EXISTS: the name, or a host of another group.
-   REVERST_ERR_INVALID: a bad name or host. REVERST_ERR_CLOSED: closed. */
-int reverst_server_add_group(
-    reverst_server *server, const reverst_group_options *options);
-
-/* ---- registrations ---- */
-
-/* Texts are NUL terminated and valid until the registration is decided. */
-const char *reverst_registration_group(
-    const reverst_registration *registration);
-const char *reverst_registration_peer(const reverst_registration *registration);
-const char *reverst_registration_server_name(
-    const reverst_registration *registration);
-const char *reverst_registration_metadata(
-    const reverst_registration *registration, const char *key); /* NULL: none */
-bool reverst_registration_metadata_at(const reverst_registration *registration,
-    size_t index, const char **key, const char **value);
-
-/* `Authorization` split: the scheme in lower case ("basic"), and what follows
-   it. NULL when there is none. */
-const char *reverst_registration_scheme(
-    const reverst_registration *registration);
-const char *reverst_registration_credentials(
-    const reverst_registration *registration);
-
-/* Each registration must be decided once; it is invalid afterwards. It may be
-   decided also after its peer has gone or timed out (10 s): then nothing
-   happens. */
-void reverst_registration_accept(reverst_registration *registration);
-/* The peer sees "unauthorized"; the log has `reason` (may be NULL). */
-void reverst_registration_reject(
-    reverst_registration *registration, const char *reason);
+/* Of entries to come. */
+void reverst_server_set_log_level(
+    reverst_server *server, enum reverst_log_level level);
 
 /* ---- certificates ---- */
 
