@@ -128,6 +128,8 @@ int rv_lua_new(struct rv_lua **out, const struct rv_lua_options *options) {
   lua->log_level = REVERST_LOG_INFO;
   LIST_INIT(&lua->tasks);
   LIST_INIT(&lua->objects);
+  if (rv_lua_scheduler_init(lua) < 0)
+    goto fail;
   lua->L = lua_newstate(rv_lua_allocate, &lua->memory);
   if (!lua->L)
     goto fail;
@@ -172,6 +174,7 @@ void rv_lua_free(struct rv_lua *lua) {
     rv_lua_watchdog_enter(lua, &span, NULL, lua->options.call_budget);
     lua_close(lua->L);
   }
+  rv_lua_scheduler_deinit(lua);
   free(lua);
 }
 

@@ -3,22 +3,14 @@
 #include "lua/task.h"
 
 #include <stdio.h>
-#include <time.h>
 
-#include <event2/event.h>
 #include <lauxlib.h>
+#include <reverst/values.h>
 
 #include "lua/engine.h"
 #include "lua/log.h"
 
 enum { ERROR_SIZE = 4096 };
-
-static uint64_t now(void) {
-  struct timespec time;
-
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (uint64_t)time.tv_sec * 1000000000U + (uint64_t)time.tv_nsec;
-}
 
 struct start {
   struct rv_lua_task *task;
@@ -92,8 +84,6 @@ static void close_thread(struct rv_lua_task *task) {
   struct rv_lua *lua = task->lua;
   struct rv_lua_span span;
 
-  if (task->timer)
-    event_free(task->timer);
   if (task->reference == LUA_NOREF)
     return;
   rv_lua_watchdog_enter(lua, &span, NULL, lua->options.task_budget);
@@ -103,9 +93,27 @@ static void close_thread(struct rv_lua_task *task) {
   relieve_memory(lua);
 }
 
-static void end(struct rv_lua_task *task, const char *error) {
+/* The operation is nobody's any more. */
+static void leave_wait(struct rv_lua_task *task) {
+  task->wait->task = NULL;
+  task->wait = NULL;
+  task->wake_at = REVERST_NEVER;
+}
+
+static void cancel_wait(struct rv_lua_task *task) {
+  struct rv_lua_wait *wait = task->wait;
+
+  if (!wait)
+    return;
+  leave_wait(task);
+  wait->cancel(wait);
+}
+
+void rv_lua_task_end(struct rv_lua_task *task, const char *error) {
   task->ending = true;
   LIST_REMOVE(task, link);
+  rv_lua_scheduler_remove(task);
+  cancel_wait(task);
   close_thread(task);
   task->type->on_ended(task, error);
 }
@@ -124,46 +132,42 @@ static void finish(struct rv_lua_task *task, const struct rv_lua_span *span,
       conclude, &finish, error, sizeof(error));
 
   if (task->cancelled)
-    end(task, "it was cancelled");
+    rv_lua_task_end(task, "it was cancelled");
   else
-    end(task, r < 0 || error[0] ? error : NULL);
-}
-
-static void go_on_after(struct rv_lua_task *task, uint64_t delay) {
-  uint64_t left = 0, time = now();
-  struct timeval wait;
-
-  task->wake_at = time + delay;
-  if (task->deadline > time)
-    left = task->deadline - time;
-  if (delay > left)
-    delay = left;
-  wait.tv_sec = (time_t)(delay / 1000000000U);
-  wait.tv_usec = (suseconds_t)(delay % 1000000000U / 1000U);
-  event_add(task->timer, &wait);
+    rv_lua_task_end(task, r < 0 || error[0] ? error : NULL);
 }
 
 static void after_yield(struct rv_lua_task *task) {
   if (task->cancelled)
-    end(task, "it was cancelled");
+    rv_lua_task_end(task, "it was cancelled");
   else if (task->preempted)
-    go_on_after(task, 0);
-  else if (!task->waiting)
-    end(task, "it called coroutine.yield outside a coroutine of its own; use "
-              "reverst.sleep to wait");
+    rv_lua_scheduler_add(task);
+  else if (!task->wait)
+    rv_lua_task_end(task,
+        "it called coroutine.yield outside a coroutine of its own; use "
+        "reverst.sleep to wait");
+  else if (task->type->is_budget_renewed)
+    task->used = 0;
 }
 
-static void resume(struct rv_lua_task *task, int argument_count) {
+static uint64_t budget_left(const struct rv_lua_task *task) {
+  uint64_t budget = task->type->budget;
+
+  if (!budget)
+    budget = task->lua->options.task_budget;
+  return budget > task->used ? budget - task->used : 0;
+}
+
+void rv_lua_task_resume(struct rv_lua_task *task) {
   struct rv_lua *lua = task->lua;
   struct rv_lua_span span;
-  int status, count = 0;
+  int status, count = 0, argument_count = 0;
 
+  if (!task->has_begun)
+    argument_count = lua_gettop(task->thread) - 1;
+  task->has_begun = true;
   task->preempted = false;
-  task->waiting = false;
-  rv_lua_watchdog_enter(lua, &span, task,
-      lua->options.task_budget > task->used
-          ? lua->options.task_budget - task->used
-          : 0);
+  rv_lua_watchdog_enter(lua, &span, task, budget_left(task));
   status = lua_resume(task->thread, lua->L, argument_count, &count);
   task->used += rv_lua_watchdog_leave(lua, &span);
   if (status == LUA_YIELD && !span.expired)
@@ -172,19 +176,22 @@ static void resume(struct rv_lua_task *task, int argument_count) {
     finish(task, &span, status, count);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *user_data) {
-  struct rv_lua_task *task = user_data;
-  bool has_begun = lua_status(task->thread) == LUA_YIELD;
-  uint64_t time = now();
+void rv_lua_task_limit(struct rv_lua_task *task, uint64_t timeout) {
+  uint64_t deadline = rv_lua_scheduler_now() + timeout;
 
-  (void)fd;
-  (void)what;
-  if (time >= task->deadline)
-    end(task, "it took too long");
-  else if (time < task->wake_at) /* timers may be early by a millisecond */
-    go_on_after(task, task->wake_at - time);
-  else
-    resume(task, has_begun ? 0 : lua_gettop(task->thread) - 1);
+  if (task->ending || deadline >= task->deadline)
+    return;
+  task->deadline = deadline;
+  if (rv_lua_scheduler_arm(task) < 0)
+    rv_lua_task_cancel(task);
+}
+
+static uint64_t deadline_of(
+    const struct rv_lua *lua, const struct rv_lua_task_type *type) {
+  uint64_t timeout = type->timeout ? type->timeout : lua->options.task_timeout;
+
+  return timeout == REVERST_NEVER ? REVERST_NEVER
+                                  : rv_lua_scheduler_now() + timeout;
 }
 
 void rv_lua_task_start(struct rv_lua_task *task, struct rv_lua *lua,
@@ -196,18 +203,17 @@ void rv_lua_task_start(struct rv_lua_task *task, struct rv_lua *lua,
     .type = type,
     .lua = lua,
     .reference = LUA_NOREF,
-    .deadline = now() + lua->options.task_timeout,
+    .armed_at = REVERST_NEVER,
+    .wake_at = REVERST_NEVER,
+    .deadline = deadline_of(lua, type),
   };
   LIST_INSERT_HEAD(&lua->tasks, task, link);
-  task->timer = event_new(lua->options.base, -1, 0, on_timer, task);
-  if (!task->timer)
-    end(task, "not enough memory");
-  else if (rv_lua_protect(lua, make_thread, &start, error, sizeof(error)) < 0)
-    end(task, error);
+  if (rv_lua_protect(lua, make_thread, &start, error, sizeof(error)) < 0)
+    rv_lua_task_end(task, error);
   else if (lua->span)
-    go_on_after(task, 0);
+    rv_lua_scheduler_add(task);
   else
-    resume(task, lua_gettop(task->thread) - 1);
+    rv_lua_task_resume(task);
 }
 
 static bool is_running(const struct rv_lua_task *task) {
@@ -229,10 +235,37 @@ void rv_lua_task_cancel(struct rv_lua_task *task) {
     return;
   task->cancelled = true;
   if (!is_running(task))
-    end(task, "it was cancelled");
+    rv_lua_task_end(task, "it was cancelled");
 }
 
-static int wake(lua_State *L, int status, lua_KContext context) {
+int rv_lua_task_wait(lua_State *L, struct rv_lua_wait *wait,
+    lua_KFunction continuation, lua_KContext context) {
+  struct rv_lua_task *task = rv_lua_task_that_may_wait(L);
+
+  if (!task || rv_lua_scheduler_arm(task) < 0) {
+    wait->cancel(wait);
+    rv_lua_check_may_wait(L, "it");
+    return luaL_error(L, "not enough memory");
+  }
+  wait->task = task;
+  task->wait = wait;
+  return lua_yieldk(L, 0, context, continuation);
+}
+
+void rv_lua_task_wake(struct rv_lua_wait *wait) {
+  struct rv_lua_task *task = wait->task;
+
+  if (!task)
+    return;
+  leave_wait(task);
+  rv_lua_scheduler_add(task);
+}
+
+static void cancel_sleep(struct rv_lua_wait *wait) {
+  (void)wait; /* its timer goes with the task */
+}
+
+static int after_sleep(lua_State *L, int status, lua_KContext context) {
   (void)L;
   (void)status;
   (void)context;
@@ -241,8 +274,9 @@ static int wake(lua_State *L, int status, lua_KContext context) {
 
 int rv_lua_task_sleep(lua_State *L, uint64_t delay) {
   struct rv_lua_task *task = rv_lua_check_may_wait(L, "sleep");
+  uint64_t now = rv_lua_scheduler_now();
 
-  task->waiting = true;
-  go_on_after(task, delay);
-  return lua_yieldk(L, 0, 0, wake);
+  task->sleep.cancel = cancel_sleep;
+  task->wake_at = delay < REVERST_NEVER - now ? now + delay : REVERST_NEVER;
+  return rv_lua_task_wait(L, &task->sleep, after_sleep, 0);
 }

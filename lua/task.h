@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A call into Lua that may wait: one coroutine with at most one pending
-   operation.  A registration, or an event of a client, is a task. */
+   operation.  A registration, a request, or an event of a client is a task. */
 #ifndef REVERST_LUA_TASK_H
 #define REVERST_LUA_TASK_H
 
@@ -25,22 +25,44 @@ struct rv_lua_task_type {
   /* The last call, exactly once: the memory is the owner's again.  `error`:
      why it failed, with a traceback; NULL: it returned. */
   void (*on_ended)(struct rv_lua_task *task, const char *error);
+  /* ns from start to end, waiting included.  0: the engine's task_timeout;
+     REVERST_NEVER: no bound. */
+  uint64_t timeout;
+  uint64_t budget; /* ns of CPU time; 0: the engine's task_budget */
+  /* The budget is for each stretch between two waits, not for all of them. */
+  bool is_budget_renewed;
 };
 
-/* Embedded in what it is for; only these functions and the watchdog touch its
-   members. */
+/* An operation that a task waits for; embedded in what does it. Zero at first,
+   but for `cancel`. */
+struct rv_lua_wait {
+  /* The task ends early: the operation is to be given up, and its memory may go
+     as soon as this has returned (a userdata of the task's thread does).
+     Exactly once, unless the task was woken; before the to-be-closed variables
+     of the task are closed.  Must not enter Lua. */
+  void (*cancel)(struct rv_lua_wait *wait);
+  struct rv_lua_task *task; /* who waits; NULL: nobody (any more) */
+};
+
+/* Embedded in what it is for; only these functions, the scheduler and the
+   watchdog touch its members. */
 struct rv_lua_task {
   LIST_ENTRY(rv_lua_task) link;
+  TAILQ_ENTRY(rv_lua_task) ready_link;
   const struct rv_lua_task_type *type;
   struct rv_lua *lua;
   lua_State *thread;
-  int reference;       /* what keeps the thread; LUA_NOREF: none */
-  struct event *timer; /* goes on when it fires */
-  uint64_t used;       /* ns of CPU time */
-  uint64_t deadline;   /* ns of CLOCK_MONOTONIC */
-  uint64_t wake_at;    /* likewise: not before */
-  bool preempted;      /* made to yield by the watchdog */
-  bool waiting;        /* yielded by rv_lua_task_sleep */
+  int reference;            /* what keeps the thread; LUA_NOREF: none */
+  struct rv_lua_wait *wait; /* the pending operation; NULL: none */
+  struct rv_lua_wait sleep; /* that of rv_lua_task_sleep */
+  struct event *timer;      /* made when it is first needed */
+  uint64_t armed_at;        /* when the timer fires; REVERST_NEVER: not set */
+  uint64_t wake_at;         /* the end of a sleep; REVERST_NEVER: none */
+  uint64_t deadline;        /* all three: ns of CLOCK_MONOTONIC */
+  uint64_t used;            /* ns of CPU time, of what the budget is for */
+  bool has_begun;
+  bool ready;     /* goes on with the next turn */
+  bool preempted; /* made to yield by the watchdog */
   bool cancelled;
   bool ending; /* its thread is being closed, which runs Lua once more */
 };
@@ -60,8 +82,31 @@ void rv_lua_task_cancel(struct rv_lua_task *task);
 /* Nothing is left to cancel. */
 bool rv_lua_task_is_over(const struct rv_lua_task *task);
 
+/* It must end within so many ns from now, or at its deadline before. */
+void rv_lua_task_limit(struct rv_lua_task *task, uint64_t timeout);
+
+/* To be returned by a C function of Lua: goes on in `continuation` when the
+   operation is over.  Where it cannot wait it raises, after `cancel`; who wants
+   to know that before he begins calls rv_lua_check_may_wait (watchdog.h). */
+int rv_lua_task_wait(lua_State *L, struct rv_lua_wait *wait,
+    lua_KFunction continuation, lua_KContext context);
+
+/* The operation is over: `cancel` will not come any more, and the task goes on
+   with the next turn of the loop, never in here.  When it is ended before that,
+   its continuation does not run: what holds a result has to be collectable.
+   Harmless when nobody waits. */
+void rv_lua_task_wake(struct rv_lua_wait *wait);
+
 /* To be returned by a C function of Lua: goes on after `delay` ns.  Raises
    where it cannot wait. */
 int rv_lua_task_sleep(lua_State *L, uint64_t delay);
+
+/* ---- for the scheduler ---- */
+
+/* Starts it, or goes on with it. */
+void rv_lua_task_resume(struct rv_lua_task *task);
+
+/* Ends it for this reason; it must not be running. */
+void rv_lua_task_end(struct rv_lua_task *task, const char *error);
 
 #endif

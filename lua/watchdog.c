@@ -62,6 +62,8 @@ static void check_time(lua_State *L, lua_Debug *event) {
 
   if (!span)
     return;
+  if (!span->started) /* a protected call: only long ones pay for the clock */
+    span->started = cpu_now();
   used = cpu_now() - span->started;
   if (span->expired || used > span->budget) {
     expire(L, span, event);
@@ -85,7 +87,7 @@ void rv_lua_watchdog_enter(struct rv_lua *lua, struct rv_lua_span *span,
   *span = (struct rv_lua_span){
     .outer = lua->span,
     .task = task,
-    .started = cpu_now(),
+    .started = task ? cpu_now() : 0,
     .slice = lua->options.resume_budget,
     .budget = budget,
   };
@@ -96,17 +98,23 @@ uint64_t rv_lua_watchdog_leave(struct rv_lua *lua, struct rv_lua_span *span) {
   lua->span = span->outer;
   if (is_hooked_always(lua->L))
     hook_seldom(lua->L);
-  return cpu_now() - span->started;
+  return span->task ? cpu_now() - span->started : 0;
+}
+
+struct rv_lua_task *rv_lua_task_that_may_wait(lua_State *L) {
+  struct rv_lua_span *span = rv_lua_of(L)->span;
+
+  return may_yield(L, span) ? span->task : NULL;
 }
 
 struct rv_lua_task *rv_lua_check_may_wait(lua_State *L, const char *what) {
-  struct rv_lua_span *span = rv_lua_of(L)->span;
+  struct rv_lua_task *task = rv_lua_task_that_may_wait(L);
 
-  if (!may_yield(L, span))
+  if (!task)
     luaL_error(L,
-        "%s waits, and cannot do so here: only in a function that the server "
-        "calls, outside coroutines of your own, sort comparators and "
-        "the like",
+        "%s waits, and cannot do so here: only in a function that reverst "
+        "calls or spawns, outside policies, coroutines of your own, sort "
+        "comparators and the like",
         what);
-  return span->task;
+  return task;
 }

@@ -16,7 +16,7 @@ struct rv_lua_task;
 struct rv_lua_span {
   struct rv_lua_span *outer;
   struct rv_lua_task *task;        /* NULL: a protected call */
-  uint64_t started, slice, budget; /* ns of CPU time */
+  uint64_t started, slice, budget; /* ns of CPU time; started 0: not read */
   bool expired;
   char place[LUA_IDSIZE + 16]; /* where it was then: "config.lua:12" */
 };
@@ -38,8 +38,12 @@ void rv_lua_watchdog_install(lua_State *L);
 void rv_lua_watchdog_enter(struct rv_lua *lua, struct rv_lua_span *span,
     struct rv_lua_task *task, uint64_t budget);
 
-/* ns that were spent in the span. */
+/* ns that a task spent in the span; 0 for a protected call, whose clock starts
+   when the hook first looks: what is short costs no reading. */
 uint64_t rv_lua_watchdog_leave(struct rv_lua *lua, struct rv_lua_span *span);
+
+/* The task that L runs, where it may yield; else NULL. */
+struct rv_lua_task *rv_lua_task_that_may_wait(lua_State *L);
 
 /* Raises unless the caller may yield: it runs in a task, not in a coroutine
    within it, nor below a C function that cannot be left. */
