@@ -44,6 +44,16 @@ uint64_t rv_lua_count_field(lua_State *L, int index, const char *key) {
   return (uint64_t)count;
 }
 
+unsigned rv_lua_optional_count_field(lua_State *L, int index, const char *key) {
+  uint64_t count = rv_lua_count_field(L, index, key);
+  bool is_given = lua_getfield(L, index, key) != LUA_TNIL;
+
+  lua_pop(L, 1);
+  if (is_given && count == 0)
+    return REVERST_NONE;
+  return count < REVERST_NONE ? (unsigned)count : REVERST_NONE - 1;
+}
+
 uint64_t rv_lua_duration_field(lua_State *L, int index, const char *key) {
   bool is_off =
       lua_getfield(L, index, key) == LUA_TBOOLEAN && !lua_toboolean(L, -1);

@@ -19,6 +19,9 @@ bool rv_lua_flag_field(lua_State *L, int index, const char *key);
 /* 0: absent. */
 uint64_t rv_lua_count_field(lua_State *L, int index, const char *key);
 
+/* The same for what has a default: 0: absent, REVERST_NONE: 0. */
+unsigned rv_lua_optional_count_field(lua_State *L, int index, const char *key);
+
 /* Nanoseconds; 0: absent, REVERST_NEVER: false. */
 uint64_t rv_lua_duration_field(lua_State *L, int index, const char *key);
 

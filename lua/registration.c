@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 
 #include "lua/engine.h"
+#include "lua/group.h"
 #include "lua/log.h"
 #include "lua/task.h"
 

@@ -4,20 +4,9 @@
 #ifndef REVERST_LUA_REGISTRATION_H
 #define REVERST_LUA_REGISTRATION_H
 
-#include <sys/queue.h>
-
 #include <reverst/server.h>
 
-struct rv_lua;
-struct rv_lua_authentication;
-
-struct rv_lua_group {
-  SLIST_ENTRY(rv_lua_group) link;
-  struct rv_lua *lua;
-  bool stopping;    /* the server takes no more tunnels */
-  int authenticate; /* a reference to a function, or LUA_NOREF */
-  LIST_HEAD(, rv_lua_authentication) registrations; /* undecided */
-};
+struct rv_lua_group;
 
 /* The library's callback; `user_data` is the struct rv_lua_group.  The function
    gets a table: group, peer, server_name, metadata, scheme, credentials.  Only

@@ -8,6 +8,7 @@
 #include <reverst/server.h>
 
 #include "lua/fields.h"
+#include "lua/group.h"
 #include "lua/handle.h"
 #include "lua/registration.h"
 
@@ -26,8 +27,7 @@ static void on_closed(void *user_data) {
 
   while ((group = SLIST_FIRST(&server->groups))) {
     SLIST_REMOVE_HEAD(&server->groups, link);
-    luaL_unref(server->object.lua->L, LUA_REGISTRYINDEX, group->authenticate);
-    free(group);
+    rv_lua_group_free(group);
   }
   rv_lua_object_unlink(&server->object);
   free(server);
@@ -66,65 +66,21 @@ static struct server *check_server(lua_State *L) {
   return (struct server *)object;
 }
 
-/* The hosts of the group at index 2, ended by NULL; in a userdata that is left
-   on the stack, as are the texts. */
-static const char *const *push_hosts(lua_State *L) {
-  const char **hosts;
-  size_t count, i;
-
-  if (lua_getfield(L, 2, "hosts") != LUA_TTABLE)
-    luaL_error(L, "hosts: expected a list, got %s", luaL_typename(L, -1));
-  count = lua_rawlen(L, -1);
-  hosts = lua_newuserdatauv(L, (count + 1) * sizeof(*hosts), 0);
-  for (i = 0; i < count; ++i) {
-    if (lua_rawgeti(L, -2, (lua_Integer)i + 1) != LUA_TSTRING)
-      luaL_error(L, "hosts: expected texts, got %s", luaL_typename(L, -1));
-    /* the list goes on holding it */
-    hosts[i] = lua_tostring(L, -1);
-    lua_pop(L, 1);
-  }
-  hosts[count] = NULL;
-  return hosts;
-}
-
-/* absent: the default; none at all has a value of its own */
-static unsigned optional_count_field(lua_State *L, int index, const char *key) {
-  uint64_t count = rv_lua_count_field(L, index, key);
-  bool is_given = lua_getfield(L, index, key) != LUA_TNIL;
-
-  lua_pop(L, 1);
-  if (is_given && count == 0)
-    return REVERST_NONE;
-  return count < REVERST_NONE ? (unsigned)count : REVERST_NONE - 1;
-}
-
 static int add_group(lua_State *L) {
   struct server *server = check_server(L);
   struct rv_lua_group *group;
-  reverst_group_options options = { 0 };
+  reverst_group_options options;
   int r;
 
   if (!server)
     return 2;
   luaL_checktype(L, 2, LUA_TTABLE);
-  options.name = rv_lua_text_field(L, 2, "name");
-  options.hosts = push_hosts(L);
-  options.insecure = rv_lua_flag_field(L, 2, "insecure");
-  options.retries = optional_count_field(L, 2, "retries");
-  options.response_timeout = rv_lua_duration_field(L, 2, "response_timeout");
-  options.queue_timeout = rv_lua_duration_field(L, 2, "queue_timeout");
-  group = calloc(1, sizeof(*group));
+  group = rv_lua_group_new(server->object.lua);
   if (!group)
     return rv_lua_push_error(L, REVERST_ERR_NO_MEMORY);
-  group->lua = server->object.lua;
-  group->authenticate = LUA_NOREF;
-  LIST_INIT(&group->registrations);
   /* in the list before what may raise: then it is freed with the server */
   SLIST_INSERT_HEAD(&server->groups, group, link);
-  group->authenticate = rv_lua_function_field(L, 2, "authenticate");
-  options.authenticate =
-      group->authenticate == LUA_NOREF ? NULL : rv_lua_authenticate;
-  options.user_data = group;
+  rv_lua_group_read(L, 2, group, &options);
   r = reverst_server_add_group(server->server, &options);
   if (r < 0)
     return rv_lua_push_error(L, r);
@@ -239,7 +195,7 @@ static void read_options(
       .max_idle_timeout = rv_lua_duration_field(L, tunnel, "max_idle_timeout"),
       .keep_alive_period =
           rv_lua_duration_field(L, tunnel, "keep_alive_period"),
-      .retry_threshold = optional_count_field(L, tunnel, "retry_threshold"),
+      .retry_threshold = rv_lua_optional_count_field(L, tunnel, "retry_threshold"),
     },
     .http = { .address = rv_lua_text_field(L, http, "address") },
     .drain_timeout = rv_lua_duration_field(L, 1, "drain_timeout"),
