@@ -4,12 +4,14 @@
 
 #include "base/utf8.h"
 #include "http/filter.h"
+#include <assert.h>
 #include <reverst/error.h>
 #include <stdlib.h>
 
-void rv_groups_init(struct rv_groups *groups, const uint64_t secret[static 2]) {
-  rv_map_init(&groups->names, secret);
-  rv_map_init(&groups->hosts, secret);
+void rv_groups_init(struct rv_groups *groups, struct rv_engine *engine) {
+  *groups = (struct rv_groups){ .engine = engine };
+  rv_map_init(&groups->names, engine->hash_secret);
+  rv_map_init(&groups->hosts, engine->hash_secret);
 }
 
 static struct rv_group *group_of_name(struct rv_map_node *node) {
@@ -24,6 +26,16 @@ static void free_group(struct rv_group *group) {
   free(group);
 }
 
+void rv_group_hold(struct rv_group *group) {
+  group->references++;
+}
+
+void rv_group_release(struct rv_group *group) {
+  assert(group->references > 0);
+  if (--group->references == 0)
+    free_group(group);
+}
+
 static void take_out(struct rv_groups *groups, struct rv_group *group) {
   rv_map_remove(&groups->names, &group->node);
   for (size_t i = 0; i < group->host_count; i++)
@@ -35,7 +47,7 @@ void rv_groups_deinit(struct rv_groups *groups) {
 
   while ((group = group_of_name(rv_map_any(&groups->names))) != NULL) {
     take_out(groups, group);
-    free_group(group);
+    rv_group_release(group);
   }
   rv_map_deinit(&groups->names);
   rv_map_deinit(&groups->hosts);
@@ -129,6 +141,33 @@ static int add_name(struct rv_groups *groups, struct rv_group *group,
   return r;
 }
 
+static uint64_t or_default(uint64_t given, uint64_t otherwise) {
+  return given ? given : otherwise;
+}
+
+static unsigned count_or_default(unsigned given, unsigned otherwise) {
+  if (given == REVERST_NONE)
+    return 0;
+  return given ? given : otherwise;
+}
+
+static reverst_group_options normal_options(
+    const reverst_group_options *options) {
+  reverst_group_options normal = *options;
+
+  normal.name = NULL;
+  normal.hosts = NULL;
+  normal.insecure = options->insecure && options->authenticate == NULL;
+  normal.retries = count_or_default(options->retries, 2);
+  if (normal.retries > RV_GROUP_MAX_RETRIES)
+    normal.retries = RV_GROUP_MAX_RETRIES;
+  normal.response_timeout = or_default(options->response_timeout, RV_NEVER);
+  normal.queue_timeout = or_default(options->queue_timeout, 30 * RV_SECOND);
+  normal.max_fails = count_or_default(options->max_fails, 3);
+  normal.fail_duration = or_default(options->fail_duration, 10 * RV_SECOND);
+  return normal;
+}
+
 static struct rv_group *new_group(const reverst_group_options *options) {
   struct rv_group *group = calloc(1, sizeof(*group));
 
@@ -139,17 +178,9 @@ static struct rv_group *new_group(const reverst_group_options *options) {
     free(group);
     return NULL;
   }
-  group->authenticate = options->authenticate;
-  group->insecure = options->insecure && options->authenticate == NULL;
-  group->user_data = options->user_data;
-  group->retries = options->retries ? options->retries : 2;
-  if (options->retries == REVERST_NONE)
-    group->retries = 0;
-  group->response_timeout =
-      options->response_timeout ? options->response_timeout : RV_NEVER;
-  group->queue_timeout =
-      options->queue_timeout ? options->queue_timeout : 30 * RV_SECOND;
-  rv_list_init(&group->members);
+  group->references = 1;
+  group->options = normal_options(options);
+  rv_list_init(&group->tunnels);
   rv_list_init(&group->waiting);
   return group;
 }
@@ -167,65 +198,65 @@ int rv_groups_add(struct rv_groups *groups,
   group = new_group(options);
   if (group == NULL)
     return REVERST_ERR_NO_MEMORY;
+  group->engine = groups->engine;
   r = add_name(groups, group, fault);
   if (r == 0)
     r = add_hosts(groups, group, options->hosts, fault);
   if (r < 0) {
     take_out(groups, group);
-    free_group(group);
+    rv_group_release(group);
   }
   return r;
 }
 
-/* ---- members ---- */
+/* ---- tunnels ---- */
 
-void rv_group_add_member(struct rv_group *group, struct rv_member *member) {
-  member->group = group;
-  rv_list_init(&member->routes);
-  rv_list_push(&group->members, &member->node);
-  group->member_count++;
+void rv_group_add_tunnel(struct rv_group *group, reverst_tunnel *tunnel) {
+  tunnel->group = group;
+  rv_group_hold(group);
+  rv_list_init(&tunnel->routes);
+  rv_list_push(&group->tunnels, &tunnel->node);
+  group->tunnel_count++;
 }
 
-void rv_group_remove_member(struct rv_member *member) {
-  while (rv_list_pop(&member->routes) != NULL)
+void rv_group_remove_tunnel(reverst_tunnel *tunnel) {
+  while (rv_list_pop(&tunnel->routes) != NULL)
     continue;
-  rv_list_remove(&member->node);
-  member->group->member_count--;
+  rv_list_remove(&tunnel->node);
+  tunnel->group->tunnel_count--;
 }
 
 static bool was_tried(
-    const struct rv_member *member, const uint64_t *tried, size_t count) {
+    const reverst_tunnel *tunnel, const uint64_t *tried, size_t count) {
   for (size_t i = 0; i < count; i++)
-    if (tried[i] == member->id)
+    if (tried[i] == tunnel->id)
       return true;
   return false;
 }
 
-struct rv_member *rv_group_find_member(const struct rv_group *group,
+reverst_tunnel *rv_group_find_tunnel(const struct rv_group *group,
     const uint64_t *tried, size_t tried_count, bool *may_wait) {
-  struct rv_member *suspect = NULL;
+  reverst_tunnel *suspect = NULL;
 
   *may_wait = false;
-  rv_list_each(node, &group->members) {
-    struct rv_member *member = rv_container_of(node, struct rv_member, node);
+  rv_list_each(node, &group->tunnels) {
+    reverst_tunnel *tunnel = rv_container_of(node, reverst_tunnel, node);
 
-    if (member->replaced || !rv_server_tunnel_is_live(member->tunnel) ||
-        rv_server_tunnel_is_draining(member->tunnel) ||
-        was_tried(member, tried, tried_count))
+    if (!rv_tunnel_is_open(tunnel) || was_tried(tunnel, tried, tried_count))
       continue;
-    if (rv_server_tunnel_streams_left(member->tunnel) == 0)
+    if (rv_server_tunnel_streams_left(tunnel->carrier) == 0)
       *may_wait = true;
-    else if (!rv_server_tunnel_is_suspect(member->tunnel))
-      return member;
+    else if (!rv_server_tunnel_is_suspect(tunnel->carrier))
+      return tunnel;
     else if (suspect == NULL)
-      suspect = member;
+      suspect = tunnel;
   }
   /* Better to wait for one that answers than to be lost with one that does not.
    */
   return *may_wait ? NULL : suspect;
 }
 
-void rv_group_rotate(struct rv_member *member) {
-  rv_list_remove(&member->node);
-  rv_list_push(&member->group->members, &member->node);
+void rv_group_rotate(reverst_tunnel *tunnel) {
+  rv_list_remove(&tunnel->node);
+  rv_list_push(&tunnel->group->tunnels, &tunnel->node);
 }

@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Groups: named sets of tunnels that serve the same hosts, and their members.
- */
+/* Groups: named sets of tunnels that serve the same hosts: who may join, and
+   the turn of each. */
 #ifndef RV_SERVER_GROUP_H
 #define RV_SERVER_GROUP_H
 
 #include "base/map.h"
-#include "tunnel/server_tunnel.h"
-#include <reverst/server.h>
-
-struct rv_group;
-struct rv_server_tunnel;
-
-/* One accepted tunnel in its group. */
-struct rv_member {
-  struct rv_list node; /* of group->members */
-  struct rv_group *group;
-  struct rv_server_tunnel *tunnel;
-  uint64_t id;           /* unique in the engine, never 0 */
-  struct rv_list routes; /* requests that wait for its answer */
-  bool replaced;         /* its client has another tunnel: no new requests */
-};
+#include "server/tunnel.h"
 
 struct rv_group_host {
   struct rv_map_node node; /* of groups->hosts */
@@ -28,31 +14,40 @@ struct rv_group_host {
 };
 
 struct rv_group {
+  struct rv_engine *engine;
   struct rv_map_node node; /* of groups->names */
   char *name;
   struct rv_group_host *hosts;
   size_t host_count;
 
-  reverst_authenticate authenticate;
-  bool insecure;
-  void *user_data;
-  unsigned retries;
-  uint64_t response_timeout, queue_timeout; /* RV_NEVER: none */
+  /* What is meant: defaults are filled in, REVERST_NEVER or 0 is none; `name`
+     and `hosts` are NULL. Another call of the server's owner may replace it as
+     a whole: who hands a decision to somebody keeps what that one is told by.
+   */
+  reverst_group_options options;
+  bool removed; /* it is in no table; nothing may be called of the options */
 
-  struct rv_list members; /* in turn of the round robin: the next is first */
-  size_t member_count;
+  struct rv_list tunnels; /* in turn of the round robin: the next is first */
+  size_t tunnel_count;
   struct rv_list waiting; /* routes that wait for a free stream */
   size_t waiting_count;
+
+  size_t references; /* of the tables, tunnels and routes */
 };
 
 struct rv_groups {
+  struct rv_engine *engine;
   struct rv_map names, hosts;
 };
 
-enum { RV_GROUP_MAX_MEMBERS = 10000, RV_GROUP_MAX_WAITING = 1000 };
+enum {
+  RV_GROUP_MAX_TUNNELS = 10000,
+  RV_GROUP_MAX_WAITING = 1000,
+  RV_GROUP_MAX_RETRIES = 15
+};
 
-void rv_groups_init(struct rv_groups *groups, const uint64_t secret[static 2]);
-void rv_groups_deinit(struct rv_groups *groups); /* no members any more */
+void rv_groups_init(struct rv_groups *groups, struct rv_engine *engine);
+void rv_groups_deinit(struct rv_groups *groups); /* no tunnels any more */
 
 /* As reverst_server_add_group; `*fault` says what was wrong with what, in
    `detail`: a static text and a part of the options. */
@@ -69,17 +64,21 @@ struct rv_group *rv_groups_find(
 struct rv_group *rv_groups_route(
     const struct rv_groups *groups, struct rv_span host);
 
-void rv_group_add_member(struct rv_group *group, struct rv_member *member);
-void rv_group_remove_member(struct rv_member *member);
+/* Keeps the group, in the tables or not, until it is let go as often. */
+void rv_group_hold(struct rv_group *group);
+void rv_group_release(struct rv_group *group);
 
-/* The next of the round robin among the members that may take a request now,
+void rv_group_add_tunnel(struct rv_group *group, reverst_tunnel *tunnel);
+void rv_group_remove_tunnel(reverst_tunnel *tunnel);
+
+/* The next of the round robin among the tunnels that may take a request now,
    without those of `tried`; a suspect one only when there is no other. NULL:
    none; then
    `*may_wait` says whether one has merely no free stream. */
-struct rv_member *rv_group_find_member(const struct rv_group *group,
+reverst_tunnel *rv_group_find_tunnel(const struct rv_group *group,
     const uint64_t *tried, size_t tried_count, bool *may_wait);
 
 /* It got a request: its turn comes again when all others had theirs. */
-void rv_group_rotate(struct rv_member *member);
+void rv_group_rotate(reverst_tunnel *tunnel);
 
 #endif

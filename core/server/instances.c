@@ -34,7 +34,7 @@ static char *make_key(struct rv_span id, const char *group) {
 /* ---- the one that was replaced ---- */
 
 static void close_if_done(const struct rv_instance *instance, uint64_t now) {
-  struct rv_server_tunnel *tunnel = instance->member->tunnel;
+  struct rv_server_tunnel *tunnel = instance->tunnel->carrier;
 
   if (rv_server_tunnel_active(tunnel) == 0 ||
       (now >= instance->judged_from && rv_server_tunnel_is_suspect(tunnel)))
@@ -62,10 +62,10 @@ static void on_timer(struct rv_timer *timer) {
 static void replace(
     struct rv_instances *instances, struct rv_instance *instance) {
   rv_map_remove(&instances->current, &instance->node);
-  instance->member->replaced = true;
+  instance->tunnel->replaced = true;
   rv_list_push(&instances->replaced, &instance->replaced);
   instance->judged_from = instances->engine->now + RV_SECOND;
-  rv_server_tunnel_ping(instance->member->tunnel);
+  rv_server_tunnel_ping(instance->tunnel->carrier);
   close_if_done(instance, instances->engine->now);
   patrol_later(instances);
 }

@@ -11,12 +11,12 @@
 #define RV_INSTANCE_KEY RV_SPAN("Reverst-Instance")
 enum { RV_INSTANCE_LENGTH = 32 };
 
-/* Of an accepted tunnel. Zero-initialised plus `member`. */
+/* Of an accepted tunnel. Zero-initialised plus `tunnel`. */
 struct rv_instance {
   struct rv_map_node node; /* by group and id, unless it was replaced */
   struct rv_list replaced; /* node of instances->replaced */
   uint64_t judged_from;    /* engine time: when silence begins to count */
-  struct rv_member *member;
+  reverst_tunnel *tunnel;
   char *key; /* NULL: the client named none */
 };
 

@@ -163,19 +163,30 @@ const char *reverst_registration_credentials(
   return registration->credentials;
 }
 
-static void decide(
-    reverst_registration *registration, bool accepted, const char *reason) {
+static void decide(reverst_registration *registration,
+    enum rv_decision decision, const char *reason,
+    const reverst_tunnel_options *options) {
   if (registration->owner != NULL)
     registration->owner->on_decided(
-        registration->owner, registration, accepted, reason);
+        registration->owner, registration, decision, reason, options);
   free_registration(registration);
 }
 
 void reverst_registration_accept(reverst_registration *registration) {
-  decide(registration, true, NULL);
+  decide(registration, RV_DECISION_ACCEPTED, NULL, NULL);
+}
+
+void reverst_registration_accept_as(
+    reverst_registration *registration, const reverst_tunnel_options *options) {
+  decide(registration, RV_DECISION_ACCEPTED, NULL, options);
 }
 
 void reverst_registration_reject(
     reverst_registration *registration, const char *reason) {
-  decide(registration, false, reason);
+  decide(registration, RV_DECISION_REJECTED, reason, NULL);
+}
+
+void reverst_registration_fail(
+    reverst_registration *registration, const char *reason) {
+  decide(registration, RV_DECISION_FAILED, reason, NULL);
 }

@@ -6,12 +6,20 @@
 #include "tunnel/server_tunnel.h"
 #include <reverst/server.h>
 
+enum rv_decision {
+  RV_DECISION_ACCEPTED,
+  RV_DECISION_REJECTED,
+  RV_DECISION_FAILED /* nobody could tell */
+};
+
 /* Who carries the decision out. Not called once the registration was abandoned.
  */
 struct rv_registration_owner {
-  /* `reason` of a rejection, for the log; may be NULL. */
+  /* `reason` of a rejection or failure, for the log; may be NULL. `options` of
+     an acceptance; may be NULL, and is invalid afterwards. */
   void (*on_decided)(struct rv_registration_owner *owner,
-      reverst_registration *registration, bool accepted, const char *reason);
+      reverst_registration *registration, enum rv_decision decision,
+      const char *reason, const reverst_tunnel_options *options);
 };
 
 /* Copies what it needs of the tunnel's message. `context` is the owner's. NULL:

@@ -21,8 +21,8 @@ struct route {
   struct rv_router *router;
   struct rv_exchange *exchange;
   struct rv_group *group;
-  struct rv_list member_node; /* of member->routes; linked while that lives */
-  struct rv_member *member;   /* of the current try */
+  struct rv_list tunnel_node; /* of tunnel->routes; linked while that lives */
+  reverst_tunnel *tunnel;     /* of the current try */
   uint64_t response_deadline;
   uint64_t tried[MAX_TRIES];
   size_t tried_count;
@@ -34,10 +34,11 @@ static void free_route(struct route *route) {
   if (rv_list_linked(&route->node))
     route->group->waiting_count--;
   rv_list_remove(&route->node);
-  rv_list_remove(&route->member_node);
+  rv_list_remove(&route->tunnel_node);
   rv_timer_stop(&engine->timers, &route->timer);
   rv_turn_remove(&route->job);
   rv_exchange_detach_router(route->exchange);
+  rv_group_release(route->group);
   free(route);
 }
 
@@ -53,16 +54,15 @@ static void give_up(struct route *route, enum rv_failure failure) {
 
 /* ---- choosing ---- */
 
-static struct rv_member *find_member(
-    const struct route *route, bool *may_wait) {
-  return rv_group_find_member(
+static reverst_tunnel *find_tunnel(const struct route *route, bool *may_wait) {
+  return rv_group_find_tunnel(
       route->group, route->tried, route->tried_count, may_wait);
 }
 
 static bool somebody_may_take(const struct route *route) {
   bool may_wait;
 
-  return find_member(route, &may_wait) != NULL || may_wait;
+  return find_tunnel(route, &may_wait) != NULL || may_wait;
 }
 
 static int wait_for_stream(struct route *route) {
@@ -73,9 +73,9 @@ static int wait_for_stream(struct route *route) {
     return 0;
   if (group->waiting_count >= RV_GROUP_MAX_WAITING)
     return REVERST_ERR_LIMIT;
-  if (group->queue_timeout != RV_NEVER &&
+  if (group->options.queue_timeout != RV_NEVER &&
       rv_timer_set(&engine->timers, &route->timer,
-          rv_deadline(engine->now, group->queue_timeout)) < 0)
+          rv_deadline(engine->now, group->options.queue_timeout)) < 0)
     return REVERST_ERR_NO_MEMORY;
   rv_list_push(&group->waiting, &route->node);
   group->waiting_count++;
@@ -92,7 +92,7 @@ static void watch_response(struct route *route) {
       look < route->response_deadline ? look : route->response_deadline);
 }
 
-static void note_try(struct route *route, struct rv_member *member) {
+static void note_try(struct route *route, reverst_tunnel *tunnel) {
   struct rv_group *group = route->group;
   struct rv_engine *engine = route->router->engine;
 
@@ -100,16 +100,16 @@ static void note_try(struct route *route, struct rv_member *member) {
     rv_list_remove(&route->node);
     group->waiting_count--;
   }
-  rv_group_rotate(member);
-  rv_list_remove(&route->member_node);
-  rv_list_push(&member->routes, &route->member_node);
-  route->member = member;
-  route->tried[route->tried_count++] = member->id;
-  route->exchange->record.tunnel_id = member->id;
+  rv_group_rotate(tunnel);
+  rv_list_remove(&route->tunnel_node);
+  rv_list_push(&tunnel->routes, &route->tunnel_node);
+  route->tunnel = tunnel;
+  route->tried[route->tried_count++] = tunnel->id;
+  route->exchange->record.tunnel_id = tunnel->id;
   route->exchange->record.tries++;
   if (route->response_deadline == RV_NEVER)
     route->response_deadline =
-        rv_deadline(engine->now, group->response_timeout);
+        rv_deadline(engine->now, group->options.response_timeout);
   watch_response(route);
 }
 
@@ -128,24 +128,25 @@ static enum rv_failure failure_of_submit(int error) {
 /* Sends the exchange to a tunnel, or queues it, or fails it: the route may be
    gone afterwards. */
 static void dispatch(struct route *route) {
-  struct rv_member *member;
+  reverst_tunnel *tunnel;
   bool may_wait = false;
-  enum rv_failure failure = RV_FAILURE_NONE;
+  enum rv_failure failure =
+      route->group->removed ? RV_FAILURE_NO_GROUP : RV_FAILURE_NONE;
 
   if (route->exchange->cancelled)
     return; /* the job that frees it is on its way */
   while (failure == RV_FAILURE_NONE && route->tried_count < MAX_TRIES &&
-         (member = find_member(route, &may_wait)) != NULL) {
-    int r = rv_server_tunnel_submit(member->tunnel, route->exchange);
+         (tunnel = find_tunnel(route, &may_wait)) != NULL) {
+    int r = rv_server_tunnel_submit(tunnel->carrier, route->exchange);
 
     if (r == 0) {
-      note_try(route, member);
+      note_try(route, tunnel);
       return;
     }
     failure = failure_of_submit(r);
     /* one that has ended by it is not found again, and was no try */
-    if (rv_server_tunnel_is_live(member->tunnel))
-      route->tried[route->tried_count++] = member->id;
+    if (rv_server_tunnel_is_live(tunnel->carrier))
+      route->tried[route->tried_count++] = tunnel->id;
   }
   if (failure == RV_FAILURE_NONE && may_wait) {
     if (wait_for_stream(route) == 0)
@@ -156,7 +157,8 @@ static void dispatch(struct route *route) {
 }
 
 static bool may_try_again(const struct route *route) {
-  return route->exchange->record.tries <= route->group->retries &&
+  return !route->group->removed &&
+         route->exchange->record.tries <= route->group->options.retries &&
          route->tried_count < MAX_TRIES &&
          rv_exchange_may_retry(route->exchange);
 }
@@ -192,15 +194,15 @@ static void wake_route(struct rv_waker *waker) {
 /* A silent tunnel is left before QUIC gives it up, if there is a better one. */
 static bool should_move(const struct route *route) {
   const struct rv_exchange *exchange = route->exchange;
-  const struct rv_member *other;
+  const reverst_tunnel *other;
   bool may_wait;
 
-  if (!rv_list_linked(&route->member_node) ||
-      !rv_server_tunnel_is_suspect(route->member->tunnel) ||
-      exchange->record.tries > route->group->retries)
+  if (route->group->removed || !rv_list_linked(&route->tunnel_node) ||
+      !rv_server_tunnel_is_suspect(route->tunnel->carrier) ||
+      exchange->record.tries > route->group->options.retries)
     return false;
-  other = find_member(route, &may_wait);
-  return other != NULL && !rv_server_tunnel_is_suspect(other->tunnel) &&
+  other = find_tunnel(route, &may_wait);
+  return other != NULL && !rv_server_tunnel_is_suspect(other->carrier) &&
          rv_is_idempotent(exchange->request.method) &&
          rv_pipe_can_rewind(&exchange->request_body);
 }
@@ -229,12 +231,13 @@ void rv_router_serve_waiting(struct rv_group *group) {
   if (rv_list_empty(&group->waiting))
     return;
   /* A list of its own, so that each is looked at once. */
+  rv_group_hold(group);
   rv_list_init(&waiting);
   rv_list_append(&waiting, &group->waiting);
   while ((node = rv_list_pop(&waiting)) != NULL) {
     struct route *route = rv_container_of(node, struct route, node);
     bool may_wait;
-    bool can_go = find_member(route, &may_wait) != NULL;
+    bool can_go = find_tunnel(route, &may_wait) != NULL;
 
     rv_list_push(&group->waiting, node);
     if (can_go || !may_wait)
@@ -243,6 +246,7 @@ void rv_router_serve_waiting(struct rv_group *group) {
       break; /* nobody has a free stream, or hardly anybody has */
   }
   rv_list_append(&group->waiting, &waiting);
+  rv_group_release(group);
 }
 
 /* ---- new requests ---- */
@@ -259,6 +263,7 @@ static struct route *new_route(struct rv_router *router,
   route->router = router;
   route->exchange = exchange;
   route->group = group;
+  rv_group_hold(group);
   route->response_deadline = RV_NEVER;
   rv_exchange_attach_router(exchange, &route->waker);
   return route;

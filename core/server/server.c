@@ -82,7 +82,7 @@ static void log_what_is_under_way(struct reverst_server *server,
     enum reverst_log_level level, const char *event) {
   rv_log(server->engine, level, event,
       rv_log_number("exchanges", (int64_t)server->engine->live.exchanges),
-      rv_log_number("tunnels", (int64_t)server->member_count));
+      rv_log_number("tunnels", (int64_t)server->tunnel_count));
 }
 
 static void close_now(reverst_server *server,
@@ -275,7 +275,7 @@ static int new_loop(struct reverst_server *server, struct event_base *base,
   rv_timer_init(&server->drain_timer, on_drain_timeout);
   server->drain_timeout =
       options->drain_timeout ? options->drain_timeout : 30 * RV_SECOND;
-  rv_groups_init(&server->groups, server->engine->hash_secret);
+  rv_groups_init(&server->groups, server->engine);
   rv_router_init(&server->router, server->engine, &server->groups);
   server->router.on_short_of_memory = on_short_of_memory;
   rv_server_init_tunnels(server);
@@ -334,7 +334,7 @@ void reverst_server_get_stats(
   const struct rv_engine *engine = server->engine;
 
   *stats = (reverst_server_stats){
-    .tunnels = server->member_count,
+    .tunnels = server->tunnel_count,
     .pending_registrations = server->pending_count,
     .connections = server->front ? rv_front_connections(server->front) : 0,
     .exchanges = engine->live.exchanges,

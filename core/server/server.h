@@ -34,7 +34,7 @@ struct reverst_server {
   struct rv_list tunnels; /* all connections, registered or not */
   uint64_t last_id;
   struct rv_instances instances;
-  uint64_t member_count, pending_count, accepted_count, refused_count;
+  uint64_t tunnel_count, pending_count, accepted_count, refused_count;
 
   char *certificate_path, *private_key_path; /* read anew on demand */
   uint64_t drain_timeout;

@@ -4,20 +4,19 @@
 #include "server/server.h"
 
 #include "base/log.h"
-#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct entry {
   struct rv_list node; /* of server->tunnels */
   struct reverst_server *server;
-  struct rv_server_tunnel *tunnel;
+  struct rv_server_tunnel *carrier;
   reverst_registration *registration; /* while undecided */
   struct rv_group *applied;           /* the group that it wants to join */
-  struct rv_member member;            /* member.group != NULL: it is one */
+  reverst_tunnel tunnel;              /* tunnel.group != NULL: it is one */
   bool refused;                       /* and counted */
   struct rv_instance instance;
   char peer[RV_ADDRESS_TEXT_SIZE];
-  char name[64]; /* of a member, as it calls itself; cut */
 };
 
 static void log_refusal(struct entry *entry, struct rv_span group,
@@ -33,44 +32,50 @@ static void log_refusal(struct entry *entry, struct rv_span group,
 static void refuse(struct entry *entry, struct rv_span group,
     enum rv_refusal refusal, const char *detail) {
   log_refusal(entry, group, refusal, detail);
-  rv_server_tunnel_refuse(entry->tunnel, refusal);
+  rv_server_tunnel_refuse(entry->carrier, refusal);
 }
 
 /* ---- deciding ---- */
 
-/* The message goes with the decision. */
-static void keep_name(struct entry *entry, const struct rv_message *message) {
-  const struct rv_span *name =
-      rv_message_find(message, RV_SPAN("Reverst-Name"));
+static uint64_t wall_clock(void) {
+  struct timespec time;
 
-  if (name != NULL)
-    snprintf(entry->name, sizeof(entry->name), "%.*s", (int)name->length,
-        name->data);
+  (void)clock_gettime(CLOCK_REALTIME, &time);
+  return (uint64_t)time.tv_sec * RV_SECOND + (uint64_t)time.tv_nsec;
 }
 
-static void join(struct entry *entry, struct rv_group *group) {
+static void join(struct entry *entry, struct rv_group *group,
+    const reverst_tunnel_options *options) {
+  bool is_new;
   struct reverst_server *server = entry->server;
   const struct rv_message *message =
-      rv_server_tunnel_registration(entry->tunnel);
+      rv_server_tunnel_registration(entry->carrier);
 
-  keep_name(entry, message);
-  entry->instance.member = &entry->member;
+  if (rv_tunnel_describe(&entry->tunnel, server->engine, &message->metadata,
+          options, &is_new) < 0) {
+    refuse(entry, rv_span_of(group->name), RV_REFUSAL_SERVER_ERROR,
+        "out of memory");
+    return;
+  }
+  entry->instance.tunnel = &entry->tunnel;
   rv_instances_take_over(&server->instances, &entry->instance, group, message);
   rv_log(server->engine, REVERST_LOG_INFO, "tunnel_up",
       rv_log_text("group", group->name), rv_log_text("peer", entry->peer),
-      rv_log_text("name", entry->name),
-      rv_log_number("tunnels", (int64_t)group->member_count + 1));
-  rv_server_tunnel_accept(entry->tunnel);
-  entry->member.tunnel = entry->tunnel;
-  entry->member.id = ++server->last_id;
-  rv_group_add_member(group, &entry->member);
-  server->member_count++;
+      rv_log_text("name", entry->tunnel.facts->name),
+      rv_log_number("tunnels", (int64_t)group->tunnel_count + 1));
+  rv_server_tunnel_accept(entry->carrier);
+  entry->tunnel.carrier = entry->carrier;
+  entry->tunnel.id = ++server->last_id;
+  entry->tunnel.registered_at = wall_clock();
+  rv_group_add_tunnel(group, &entry->tunnel);
+  server->tunnel_count++;
   server->accepted_count++;
   rv_router_serve_waiting(group);
 }
 
 static void on_decided(struct rv_registration_owner *owner,
-    reverst_registration *registration, bool accepted, const char *reason) {
+    reverst_registration *registration, enum rv_decision decision,
+    const char *reason, const reverst_tunnel_options *options) {
   struct reverst_server *server =
       rv_container_of(owner, struct reverst_server, registration_owner);
   struct entry *entry = rv_registration_context(registration);
@@ -78,14 +83,16 @@ static void on_decided(struct rv_registration_owner *owner,
 
   server->pending_count--;
   entry->registration = NULL;
-  if (!rv_server_tunnel_is_undecided(entry->tunnel))
+  if (!rv_server_tunnel_is_undecided(entry->carrier))
     return; /* it timed out or broke off: it is about to close */
-  if (!accepted)
+  if (decision == RV_DECISION_REJECTED)
     refuse(entry, name, RV_REFUSAL_UNAUTHORIZED, reason);
+  else if (decision == RV_DECISION_FAILED)
+    refuse(entry, name, RV_REFUSAL_SERVER_ERROR, reason);
   else if (server->state != RV_SERVER_RUNNING)
     refuse(entry, name, RV_REFUSAL_DRAINING, NULL);
   else
-    join(entry, entry->applied);
+    join(entry, entry->applied, options);
 }
 
 static void ask(struct entry *entry, struct rv_group *group) {
@@ -93,14 +100,14 @@ static void ask(struct entry *entry, struct rv_group *group) {
 
   entry->applied = group;
   entry->registration =
-      rv_registration_new(&server->registration_owner, entry->tunnel, entry);
+      rv_registration_new(&server->registration_owner, entry->carrier, entry);
   if (entry->registration == NULL) {
     refuse(entry, rv_span_of(group->name), RV_REFUSAL_SERVER_ERROR,
         "out of memory");
     return;
   }
   server->pending_count++;
-  group->authenticate(entry->registration, group->user_data);
+  group->options.authenticate(entry->registration, group->options.user_data);
 }
 
 static void on_registration(struct rv_server_tunnel *tunnel, void *user_data) {
@@ -113,10 +120,10 @@ static void on_registration(struct rv_server_tunnel *tunnel, void *user_data) {
     refuse(entry, name, RV_REFUSAL_NOT_FOUND, "there is no such group");
   else if (server->state != RV_SERVER_RUNNING)
     refuse(entry, name, RV_REFUSAL_DRAINING, NULL);
-  else if (group->member_count >= RV_GROUP_MAX_MEMBERS)
+  else if (group->tunnel_count >= RV_GROUP_MAX_TUNNELS)
     refuse(entry, name, RV_REFUSAL_BUSY, "the group is full");
-  else if (group->insecure)
-    join(entry, group);
+  else if (group->options.insecure)
+    join(entry, group, NULL);
   else
     ask(entry, group);
 }
@@ -127,8 +134,8 @@ static void on_news(struct rv_server_tunnel *tunnel, void *user_data) {
   struct entry *entry = user_data;
 
   (void)tunnel;
-  if (entry->member.group != NULL)
-    rv_router_serve_waiting(entry->member.group);
+  if (entry->tunnel.group != NULL)
+    rv_router_serve_waiting(entry->tunnel.group);
 }
 
 static const char *word_of_close(const struct rv_quic_close *close) {
@@ -148,20 +155,21 @@ static const char *word_of_close(const struct rv_quic_close *close) {
 }
 
 static void leave(struct entry *entry, const struct rv_quic_close *close) {
-  struct rv_group *group = entry->member.group;
+  struct rv_group *group = entry->tunnel.group;
 
   rv_instances_remove(&entry->server->instances, &entry->instance);
-  rv_group_remove_member(&entry->member);
-  entry->member.group = NULL;
-  entry->server->member_count--;
+  rv_group_remove_tunnel(&entry->tunnel);
+  entry->server->tunnel_count--;
   rv_log(entry->server->engine, REVERST_LOG_INFO, "tunnel_down",
       rv_log_text("group", group->name), rv_log_text("peer", entry->peer),
-      rv_log_text("name", entry->name),
+      rv_log_text("name", entry->tunnel.facts->name),
       rv_log_text("cause", word_of_close(close)),
       rv_log_number("code", (int64_t)close->code),
       rv_log_span("reason", close->reason),
-      rv_log_number("tunnels", (int64_t)group->member_count));
+      rv_log_number("tunnels", (int64_t)group->tunnel_count));
   rv_router_serve_waiting(group);
+  entry->tunnel.group = NULL;
+  rv_group_release(group);
 }
 
 /* A connection that never was a tunnel. Its registration may have been refused
@@ -193,11 +201,12 @@ static void on_closed(struct rv_server_tunnel *tunnel,
     rv_registration_abandon(entry->registration);
     server->pending_count--;
   }
-  if (entry->member.group != NULL)
+  if (entry->tunnel.group != NULL)
     leave(entry, close);
   else
     note_stranger(entry, close);
   rv_list_remove(&entry->node);
+  rv_tunnel_forget(&entry->tunnel);
   free(entry);
   rv_server_check_closing(server);
 }
@@ -220,7 +229,7 @@ void rv_server_on_accept(
     .user_data = entry,
   };
 
-  if (entry == NULL || rv_server_tunnel_new(&entry->tunnel, &options) < 0) {
+  if (entry == NULL || rv_server_tunnel_new(&entry->carrier, &options) < 0) {
     free(entry);
     rv_quic_connection_close(connection, RV_QUIC_CLOSE_APPLICATION,
         RV_LINK_SERVER_ERROR, RV_SPAN("busy"));
@@ -228,6 +237,7 @@ void rv_server_on_accept(
   }
   entry->server = server;
   rv_address_print(rv_quic_connection_peer(connection), entry->peer);
+  entry->tunnel.peer = entry->peer;
   rv_list_push(&server->tunnels, &entry->node);
 }
 
@@ -242,12 +252,12 @@ void rv_server_deinit_tunnels(struct reverst_server *server) {
 }
 
 void rv_server_drain_tunnels(struct reverst_server *server) {
-  rv_list_each(node, &server->tunnels)
-      rv_server_tunnel_drain(rv_container_of(node, struct entry, node)->tunnel);
+  rv_list_each(node, &server->tunnels) rv_server_tunnel_drain(
+      rv_container_of(node, struct entry, node)->carrier);
 }
 
 void rv_server_close_tunnels(struct reverst_server *server) {
   rv_list_each(node, &server->tunnels)
-      rv_server_tunnel_close(rv_container_of(node, struct entry, node)->tunnel,
+      rv_server_tunnel_close(rv_container_of(node, struct entry, node)->carrier,
           RV_LINK_NORMAL, RV_SPAN("server closing down"));
 }

@@ -432,7 +432,7 @@ static uint64_t left_over(const struct sim_world *world) {
     left += rv_counters_sum(&engine->live) + (engine->chunks.live > 1);
   }
   left += world->raw_client.endpoint || world->raw_server.endpoint;
-  return left + world->server.member_count + world->server.pending_count;
+  return left + world->server.tunnel_count + world->server.pending_count;
 }
 
 static void free_parts(struct sim_world *world) {

@@ -131,7 +131,7 @@ void sim_server_init(struct sim_world *world) {
   });
   server->engine = simnet_host_engine(world->host);
   server->close_job.run = do_nothing;
-  rv_groups_init(&server->groups, server->engine->hash_secret);
+  rv_groups_init(&server->groups, server->engine);
   rv_router_init(&server->router, server->engine, &server->groups);
   rv_server_init_tunnels(server);
 }
@@ -171,7 +171,7 @@ static int world_stats(lua_State *L) {
   const struct reverst_server *server = &world->server;
 
   lua_newtable(L);
-  sim_set_integer(L, "tunnels", server->member_count);
+  sim_set_integer(L, "tunnels", server->tunnel_count);
   sim_set_integer(L, "pending", server->pending_count);
   sim_set_integer(L, "accepted", server->accepted_count);
   sim_set_integer(L, "refused", server->refused_count);
