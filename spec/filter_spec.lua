@@ -406,3 +406,30 @@ describe("the semantics of", function()
     end
   end)
 end)
+
+describe("a field that is the proxy's alone", function()
+  it("is framing, or concerns one connection, in both directions", function()
+    for _, name in ipairs { "host", "content-length", "transfer-encoding", "te",
+      "connection", "upgrade", "keep-alive", "proxy-connection", "trailer",
+      "proxy-authorization", "proxy-authenticate", "http2-settings" } do
+      assert.is_true(fields.is_proxy_field(name, true), name)
+      assert.is_true(fields.is_proxy_field(name, false), name)
+    end
+  end)
+
+  it("tells the origin about the visitor, in requests", function()
+    for _, name in ipairs { "x-forwarded-for", "x-forwarded-host",
+      "x-forwarded-proto", "x-request-id", "via" } do
+      assert.is_true(fields.is_proxy_field(name, true), name)
+      assert.is_false(fields.is_proxy_field(name, false), name)
+    end
+  end)
+
+  it("is no other", function()
+    for _, name in ipairs { "authorization", "cookie", "set-cookie", "x-real-ip",
+      "forwarded", "x-forwarded-user", "x-any", "content-type", "expect" } do
+      assert.is_false(fields.is_proxy_field(name, true), name)
+      assert.is_false(fields.is_proxy_field(name, false), name)
+    end
+  end)
+end)

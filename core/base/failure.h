@@ -24,6 +24,8 @@ enum rv_h1_action { RV_H1_KEEP, RV_H1_CLOSE };
       "No service is known under this name.")                                  \
   X(NO_TUNNEL, "no_tunnel", NEVER, 503, KEEP, 0x10b,                           \
       "The service is not connected right now. Try again in a moment.")        \
+  X(NO_CHOICE, "no_choice", NEVER, 503, KEEP, 0x10b,                           \
+      "The service is not available right now. Try again in a moment.")        \
   X(REFUSED, "refused", SAFE, 502, KEEP, 0x10b,                                \
       "The service did not take the request.")                                 \
   X(TUNNEL_LOST, "tunnel_lost", IDEMPOTENT, 502, KEEP, 0x102,                  \
@@ -57,6 +59,8 @@ enum rv_h1_action { RV_H1_KEEP, RV_H1_CLOSE };
       "The server is busy. Try again in a moment.")                            \
   X(DRAINING, "draining", NEVER, 503, CLOSE, 0x10b,                            \
       "The server is going down. Try again in a moment.")                      \
+  X(HOOK, "hook_failed", NEVER, 500, KEEP, 0x102,                              \
+      "Something went wrong inside the server.")                               \
   X(INTERNAL, "internal", NEVER, 500, CLOSE, 0x102,                            \
       "Something went wrong inside the server.")
 

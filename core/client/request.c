@@ -3,7 +3,7 @@
 #include "client/request.h"
 
 #include "http/filter.h"
-#include <stdio.h>
+#include "http/response.h"
 #include <stdlib.h>
 #include <strings.h>
 
@@ -242,79 +242,23 @@ ssize_t reverst_request_read(
 
 /* ---- answering ---- */
 
-static int add_fields(
-    struct rv_fields *fields, const reverst_field *from, bool framing) {
-  int r = 0;
-
-  for (; r == 0 && from != NULL && from->name != NULL; from++) {
-    struct rv_span name = rv_span_of(from->name);
-
-    if (!framing && rv_span_equal_nocase(name, RV_SPAN("content-length")))
-      continue;
-    r = rv_fields_add_copy(fields, name, rv_span_of(from->value));
-  }
-  return r;
-}
-
-static int add_length(struct rv_head *head, size_t length) {
-  char digits[24];
-  int written = snprintf(digits, sizeof(digits), "%zu", length);
-
-  return rv_fields_add_copy(&head->fields, RV_SPAN("content-length"),
-      (struct rv_span){ digits, (size_t)written });
-}
-
-/* `whole`: the body is the response's own, and so is its length. */
-static int make_head(const reverst_request *request,
-    const reverst_response *response, bool whole, struct rv_head *head) {
-  int status = response->status ? response->status : 200;
-  bool bodyless = rv_is_bodyless(request->exchange->request.method, status);
-  int r;
-
-  rv_head_init(head);
-  if (status < 200 || status > 599)
-    return REVERST_ERR_INVALID;
-  head->status = status;
-  r = add_fields(&head->fields, response->headers, !whole);
-  if (r == 0 && whole && (response->body_length > 0 || !bodyless))
-    r = add_length(head, response->body_length);
-  if (r < 0)
-    return r;
-  rv_filter_hop_by_hop(&head->fields);
-  if (rv_filter_check_head(head, &rv_limits_default) != RV_FAILURE_NONE)
-    return REVERST_ERR_INVALID;
-  head->no_body = bodyless || (whole && response->body_length == 0);
-  return 0;
-}
-
 static int send_head(
-    reverst_request *request, const reverst_response *response, bool whole) {
+    reverst_request *request, const reverst_response *response) {
   struct rv_head head;
   int r;
 
   if (request->closed || request->exchange->has_response)
     return REVERST_ERR_CLOSED;
-  r = make_head(request, response, whole, &head);
-  if (r < 0) {
-    rv_head_deinit(&head);
-    return r;
-  }
-  return rv_exchange_respond(request->exchange, &head);
+  r = rv_response_head(
+      response, request->exchange->request.method, false, &head);
+  return r < 0 ? r : rv_exchange_respond(request->exchange, &head);
 }
 
 int reverst_respond(
     reverst_request *request, const reverst_response *response) {
-  struct rv_exchange *exchange = request->exchange;
-  int r = send_head(request, response, true);
+  int r = request->closed ? REVERST_ERR_CLOSED
+                          : rv_exchange_answer(request->exchange, response);
 
-  if (r == 0 && !exchange->response.no_body) {
-    r = rv_pipe_push_copy(&exchange->response_body, &exchange->engine->chunks,
-        response->body, response->body_length);
-    if (r == 0)
-      r = rv_pipe_end(&exchange->response_body, NULL);
-    if (r < 0)
-      rv_exchange_fail(exchange, RV_FAILURE_INTERNAL);
-  }
   wake_request(&request->waker);
   return r;
 }
@@ -325,7 +269,7 @@ int reverst_response_start(
 
   if (response->body != NULL || response->body_length > 0)
     return REVERST_ERR_INVALID;
-  r = send_head(request, response, false);
+  r = send_head(request, response);
   wake_request(&request->waker); /* without a body it is over */
   return r;
 }
@@ -362,7 +306,7 @@ int reverst_response_end(
   if (pipe == NULL)
     return REVERST_ERR_CLOSED;
   rv_fields_init(&fields, &request->arena);
-  r = add_fields(&fields, trailers, true);
+  r = rv_response_fields(&fields, trailers, true);
   if (r == 0 &&
       rv_filter_check_fields(&fields, &rv_limits_default) != RV_FAILURE_NONE)
     r = REVERST_ERR_INVALID;

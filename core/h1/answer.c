@@ -40,16 +40,16 @@ static bool closes(const struct rv_h1_server *server) {
          (server->awaits_100 && server->progress == RV_H1_IN_BODY);
 }
 
-static void write_failure(struct rv_h1_server *server, enum rv_failure failure,
-    const char *request_id, bool head_only) {
-  const struct rv_failure_row *row = rv_failure_row(failure);
+static void write_failure(
+    struct rv_h1_server *server, struct rv_h1_failure failure) {
+  const struct rv_failure_row *row = rv_failure_row(failure.failure);
 
   server->answering = true;
   server->close_after = closes(server) || row->h1_action == RV_H1_CLOSE;
+  failure.close = server->close_after;
   rv_h1_sender_begin(&server->sender, RV_H1_NO_BODY, 0);
-  if (row->status == 0 ||
-      rv_h1_write_failure(&server->sender.queue, &server->engine->chunks,
-          failure, request_id, head_only, server->close_after) < 0)
+  if (row->status == 0 || rv_h1_write_failure(&server->sender.queue,
+                              &server->engine->chunks, &failure) < 0)
     server->broken = true;
 }
 
@@ -57,8 +57,13 @@ static void answer_failure(
     struct rv_h1_server *server, enum rv_failure failure) {
   struct rv_exchange *exchange = server->exchange;
 
-  write_failure(server, failure, exchange->record.request_id,
-      rv_span_equal(exchange->request.method, RV_SPAN("HEAD")));
+  write_failure(server,
+      (struct rv_h1_failure){
+          .failure = failure,
+          .request_id = exchange->record.request_id,
+          .fields = &exchange->answer_fields,
+          .head_only = rv_span_equal(exchange->request.method, RV_SPAN("HEAD")),
+      });
 }
 
 /* The request was answered whole; this concerns the rest of its body. A second
@@ -91,8 +96,11 @@ void rv_h1_answer_refuse(struct rv_h1_server *server, enum rv_failure failure) {
   if (server->exchange != NULL)
     answer_failure(server, failure);
   else
-    write_failure(server, failure, "",
-        rv_span_equal(server->parser.head.method, RV_SPAN("HEAD")));
+    write_failure(server, (struct rv_h1_failure){
+                              .failure = failure,
+                              .head_only = rv_span_equal(
+                                  server->parser.head.method, RV_SPAN("HEAD")),
+                          });
   server->progress = RV_H1_COMPLETE;
   rv_slices_clear(&server->input);
   rv_h1_answer_end(server);

@@ -288,31 +288,32 @@ int rv_h1_write_last_chunk(struct rv_slices *out, struct rv_chunk_pool *pool,
 /* ---- failures ---- */
 
 static void put_failure_fields(
-    struct writer *writer, enum rv_failure failure, int status) {
+    struct writer *writer, const struct rv_h1_failure *failure, int status) {
   put_field(
       writer, RV_SPAN("content-type"), RV_SPAN("text/plain; charset=utf-8"));
   if (status == 503)
     put_field(writer, RV_SPAN("retry-after"), RV_SPAN("5"));
-  if (failure == RV_FAILURE_METHOD)
+  if (failure->failure == RV_FAILURE_METHOD)
     put_field(writer, RV_SPAN("allow"),
         RV_SPAN("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+  if (failure->fields != NULL)
+    put_fields(writer, failure->fields, (struct rv_span){ 0 });
 }
 
 int rv_h1_write_failure(struct rv_slices *out, struct rv_chunk_pool *pool,
-    enum rv_failure failure, const char *request_id, bool head_only,
-    bool close) {
-  const struct rv_failure_row *row = rv_failure_row(failure);
-  bool has_id = request_id[0] != '\0';
+    const struct rv_h1_failure *failure) {
+  const struct rv_failure_row *row = rv_failure_row(failure->failure);
+  const char *id = failure->request_id;
   char line[256];
   int n = snprintf(line, sizeof(line), "%s%s%s%s\n", row->text,
-      has_id ? " (request " : "", request_id, has_id ? ")" : "");
-  struct rv_h1_shape shape = { RV_H1_LENGTH, n, close };
+      id ? " (request " : "", id ? id : "", id ? ")" : "");
+  struct rv_h1_shape shape = { RV_H1_LENGTH, n, failure->close };
   struct writer writer = begin(out, pool, USUAL_HEAD_BYTES);
 
   put_status_line(&writer, row->status);
   put_failure_fields(&writer, failure, row->status);
   put_shape(&writer, &shape);
-  if (!head_only)
+  if (!failure->head_only)
     put(&writer, (struct rv_span){ line, (size_t)n });
   return finish(&writer);
 }

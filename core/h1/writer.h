@@ -36,10 +36,16 @@ int rv_h1_write_last_chunk(struct rv_slices *out, struct rv_chunk_pool *pool,
 int rv_h1_write_chunk_line(
     struct rv_slices *out, struct rv_chunk_pool *pool, size_t length);
 
-/* A whole answer: one plain-text line, with `request_id` (NUL terminated, may
-   be empty). Only the head when `head_only`. */
+/* A failure as the visitor is told it. */
+struct rv_h1_failure {
+  enum rv_failure failure;
+  const char *request_id;         /* NUL terminated; NULL: none */
+  const struct rv_fields *fields; /* besides our own, valid; NULL: none */
+  bool head_only, close;
+};
+
+/* A whole answer: one plain-text line. */
 int rv_h1_write_failure(struct rv_slices *out, struct rv_chunk_pool *pool,
-    enum rv_failure failure, const char *request_id, bool head_only,
-    bool close);
+    const struct rv_h1_failure *failure);
 
 #endif

@@ -125,7 +125,7 @@ void rv_h3_streams_refused(struct rv_h3_session *session, uint64_t id) {
     struct rv_h3_stream *stream =
         rv_container_of(node, struct rv_h3_stream, all_node);
     if (stream->exchange != NULL && (uint64_t)stream->id >= id &&
-        !stream->exchange->has_response)
+        !rv_exchange_has_head(stream->exchange))
       rv_h3_stream_abort(stream, RV_H3_REQUEST_CANCELLED, RV_FAILURE_REFUSED);
   }
 }

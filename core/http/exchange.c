@@ -49,6 +49,7 @@ struct rv_exchange *rv_exchange_new(
   };
   rv_head_init(&exchange->request);
   rv_head_init(&exchange->response);
+  rv_fields_init(&exchange->answer_fields, &exchange->request.arena);
   rv_pipe_init(&exchange->request_body, RV_PIPE_MARK);
   rv_pipe_init(&exchange->response_body, RV_PIPE_MARK);
   exchange->request_body.producer = downstream;
@@ -89,7 +90,7 @@ static void make_request_id(struct rv_exchange *exchange) {
 /* Nobody is there who could still answer. */
 static void fail_if_abandoned(struct rv_exchange *exchange) {
   if (exchange->router == NULL && exchange->upstream == NULL &&
-      !exchange->has_response && exchange->failure == RV_FAILURE_NONE)
+      !rv_exchange_has_head(exchange) && exchange->failure == RV_FAILURE_NONE)
     rv_exchange_fail(exchange, RV_FAILURE_INTERNAL);
 }
 
@@ -170,7 +171,7 @@ void rv_exchange_detach_upstream(struct rv_exchange *exchange) {
 
 /* Does anybody still wait for a head? */
 static bool wants_head(const struct rv_exchange *exchange) {
-  return !exchange->cancelled && !exchange->has_response &&
+  return !exchange->cancelled && !rv_exchange_has_head(exchange) &&
          exchange->failure == RV_FAILURE_NONE;
 }
 
@@ -204,20 +205,48 @@ int rv_exchange_respond(struct rv_exchange *exchange, struct rv_head *head) {
     return REVERST_ERR_CLOSED;
   }
   rv_head_move(&exchange->response, head);
-  exchange->has_response = true;
+  exchange->held = true;
   exchange->record.head_ns = exchange->engine->now;
   rv_pipe_drop_replay(&exchange->request_body);
   if (exchange->response.no_body)
     (void)rv_pipe_end(&exchange->response_body, NULL); /* cannot fail */
-  rv_wake(exchange->downstream);
   rv_wake(exchange->router);
+  return exchange->gated ? 0 : rv_exchange_release(exchange);
+}
+
+int rv_exchange_release(struct rv_exchange *exchange) {
+  if (!exchange->held || exchange->failure != RV_FAILURE_NONE)
+    return 0;
+  if (rv_fields_append(&exchange->response.fields, &exchange->answer_fields) <
+      0) {
+    rv_exchange_withdraw(exchange, RV_FAILURE_LIMIT);
+    return REVERST_ERR_NO_MEMORY;
+  }
+  exchange->held = false;
+  exchange->has_response = true;
+  rv_wake(exchange->downstream);
   return 0;
+}
+
+void rv_exchange_withdraw(
+    struct rv_exchange *exchange, enum rv_failure failure) {
+  if (!exchange->held || exchange->failure != RV_FAILURE_NONE)
+    return;
+  exchange->failure = failure;
+  rv_pipe_abort(&exchange->response_body, failure);
+  rv_exchange_conclude(exchange);
+  rv_wake(exchange->upstream);
+  rv_wake(exchange->router);
 }
 
 void rv_exchange_fail(struct rv_exchange *exchange, enum rv_failure failure) {
   assert(failure != RV_FAILURE_NONE);
   if (exchange->failure != RV_FAILURE_NONE || exchange->response_body.ended)
     return;
+  if (exchange->held) {
+    rv_exchange_withdraw(exchange, failure);
+    return;
+  }
   exchange->failure = failure;
   if (exchange->has_response) {
     note_end(exchange);
@@ -247,13 +276,14 @@ void rv_exchange_detach_router(struct rv_exchange *exchange) {
     return;
   exchange->router = NULL;
   rv_pipe_drop_replay(&exchange->request_body);
+  rv_exchange_withdraw(exchange, RV_FAILURE_INTERNAL);
   rv_exchange_conclude(exchange);
   fail_if_abandoned(exchange);
   unref(exchange);
 }
 
 bool rv_exchange_may_retry(const struct rv_exchange *exchange) {
-  if (exchange->failure == RV_FAILURE_NONE || exchange->has_response ||
+  if (exchange->failure == RV_FAILURE_NONE || rv_exchange_has_head(exchange) ||
       exchange->concluded || exchange->cancelled ||
       !rv_pipe_can_rewind(&exchange->request_body))
     return false;

@@ -22,7 +22,8 @@ struct rv_record {
 
      downstream sees   informational, response, response_body, failure
      upstream sees     request, request_body, cancelled, failure
-     router sees       response head or failure, upstream gone, cancelled
+     router sees       response head (held, if gated) or failure, upstream
+                       gone, cancelled
 
    References: each party holds one from attaching to detaching; the memory goes
    at the end of the turn in which the last one went. A party that detaches is
@@ -40,7 +41,13 @@ struct rv_exchange {
   unsigned informational_count; /* so far, for the bound */
 
   bool has_response;
-  bool cancelled;          /* the downstream went away */
+  bool gated; /* set by the router: a response head is held until it says so */
+  bool held;  /* a head is in `response`, and not yet has_response; the body
+                 waits in its pipe, which bounds it */
+  struct rv_fields answer_fields; /* what the router adds to the response head,
+                                     and the downstream to what it writes of a
+                                     failure; in the request's arena */
+  bool cancelled;                 /* the downstream went away */
   enum rv_failure failure; /* the upstream could not; final once concluded.
                               Behind a response head: why its body was broken
                               off. CANCELLED when cancelled */
@@ -107,16 +114,19 @@ int rv_exchange_inform(struct rv_exchange *exchange, struct rv_head *head);
 
 /* Moves the final head in; ends replay. The body follows through response_body;
    with head->no_body the pipe is ended here. `head` is left empty in any case.
-   REVERST_ERR_CLOSED: cancelled, failed, or there was a head already. */
+   A gated exchange holds it: only the router is told. REVERST_ERR_CLOSED:
+   cancelled, failed, or there was a head already; REVERST_ERR_NO_MEMORY: the
+   exchange has failed. */
 int rv_exchange_respond(struct rv_exchange *exchange, struct rv_head *head);
 
 /* The upstream cannot (go on), or the router gives it up: an upstream that
    finds `failure` set when it is woken lets go as if cancelled, and detaches.
    Before a response head: the failure is noted and the router, if any, decides
    (retry or conclude); without one it is concluded. After the head: the
-   response pipe is aborted with this cause. The request pipe is stopped. Only
-   the first failure counts, and none once the response body was ended. The
-   upstream then detaches. */
+   response pipe is aborted with this cause; while the head is held as
+   rv_exchange_withdraw. The request pipe is stopped. Only the first failure
+   counts, and none once the response body was ended. The upstream then
+   detaches. */
 void rv_exchange_fail(struct rv_exchange *exchange, enum rv_failure failure);
 
 /* ---- router ---- */
@@ -126,8 +136,9 @@ void rv_exchange_fail(struct rv_exchange *exchange, enum rv_failure failure);
 void rv_exchange_attach_router(
     struct rv_exchange *exchange, struct rv_waker *router);
 
-/* Gives the reference back. A noted failure is concluded; without an upstream,
-   a response or a failure it fails with INTERNAL. */
+/* Gives the reference back. A noted failure is concluded; a held head is
+   withdrawn, with INTERNAL; so it fails without an upstream, a response or a
+   failure. */
 void rv_exchange_detach_router(struct rv_exchange *exchange);
 
 /* May the noted failure be answered by another try, by the failure table, the
@@ -139,10 +150,24 @@ bool rv_exchange_may_retry(const struct rv_exchange *exchange);
  */
 bool rv_exchange_retry(struct rv_exchange *exchange);
 
+/* Lets the held head pass to the downstream. Harmless when none is held.
+   REVERST_ERR_NO_MEMORY: the exchange has failed. */
+int rv_exchange_release(struct rv_exchange *exchange);
+
+/* The downstream sees this failure in place of the held head, even if the
+   response is whole already; it is not retried. Harmless when none is held. */
+void rv_exchange_withdraw(
+    struct rv_exchange *exchange, enum rv_failure failure);
+
 /* Lets the downstream see the failure; harmless when there is none. */
 void rv_exchange_conclude(struct rv_exchange *exchange);
 
-/* ---- both ---- */
+/* ---- all ---- */
+
+/* Has the upstream given its final head? The downstream may not see it yet. */
+static inline bool rv_exchange_has_head(const struct rv_exchange *exchange) {
+  return exchange->has_response || exchange->held;
+}
 
 /* The response was delivered whole to the response pipe and taken, or it
    failed, or was cancelled. */

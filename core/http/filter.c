@@ -30,8 +30,10 @@ enum rule {
   CONNECTION = 1, /* RFC 9110 section 7.6.1, RFC 9114 section 4.2 */
   HOP = 2,        /* ends here too, but is no error in HTTP/3 */
   KEPT = 4,       /* whatever Connection says */
-  HEAD_ONLY = 8   /* not in trailers: framing, routing, authentication, control
+  HEAD_ONLY = 8,  /* not in trailers: framing, routing, authentication, control
                      and content format (RFC 9110 section 6.5.1) */
+  FRAMING = 16,   /* follows from the message and the connection */
+  FORWARDING = 32 /* the proxy tells the origin about the visitor */
 };
 
 struct row {
@@ -50,7 +52,7 @@ static const struct row table[] = {
   { "cache-control", HEAD_ONLY },
   { "connection", CONNECTION | HEAD_ONLY },
   { "content-encoding", HEAD_ONLY },
-  { "content-length", KEPT | HEAD_ONLY },
+  { "content-length", KEPT | HEAD_ONLY | FRAMING },
   { "content-range", HEAD_ONLY },
   { "content-type", HEAD_ONLY },
   { "cookie", KEPT | HEAD_ONLY },
@@ -59,7 +61,7 @@ static const struct row table[] = {
   { "expires", HEAD_ONLY },
   { "forwarded", KEPT | HEAD_ONLY },
   { "from", HEAD_ONLY },
-  { "host", KEPT | HEAD_ONLY },
+  { "host", KEPT | HEAD_ONLY | FRAMING },
   { "http2-settings", HOP | HEAD_ONLY },
   { "if-match", HEAD_ONLY },
   { "if-modified-since", HEAD_ONLY },
@@ -79,17 +81,21 @@ static const struct row table[] = {
   { "referer", HEAD_ONLY },
   { "retry-after", HEAD_ONLY },
   { "set-cookie", HEAD_ONLY },
-  { "te", KEPT | HEAD_ONLY }, /* and see rv_is_connection_specific */
-  { "trailer", HEAD_ONLY },
+  /* and see rv_is_connection_specific */
+  { "te", KEPT | HEAD_ONLY | FRAMING },
+  { "trailer", HEAD_ONLY | FRAMING },
   { "transfer-encoding", CONNECTION | HEAD_ONLY },
   { "upgrade", CONNECTION | HEAD_ONLY },
   { "user-agent", HEAD_ONLY },
   { "vary", HEAD_ONLY },
-  { "via", KEPT | HEAD_ONLY },
+  { "via", KEPT | HEAD_ONLY | FORWARDING },
   { "warning", HEAD_ONLY },
   { "www-authenticate", HEAD_ONLY },
+  { "x-forwarded-for", KEPT | HEAD_ONLY | FORWARDING },
+  { "x-forwarded-host", KEPT | HEAD_ONLY | FORWARDING },
+  { "x-forwarded-proto", KEPT | HEAD_ONLY | FORWARDING },
   { "x-real-ip", KEPT | HEAD_ONLY },
-  { "x-request-id", KEPT | HEAD_ONLY },
+  { "x-request-id", KEPT | HEAD_ONLY | FORWARDING },
 };
 
 static int compare(const void *key, const void *member) {
@@ -114,11 +120,11 @@ static unsigned rules_of(struct rv_span name) {
 
   if (name.length == 0 || name.data[0] == ':')
     return HEAD_ONLY;
-  if (begins_with(name, RV_SPAN("x-forwarded-")))
-    return KEPT | HEAD_ONLY;
   row = bsearch(&name, table, sizeof(table) / sizeof(table[0]),
       sizeof(table[0]), compare);
-  return row != NULL ? row->rules : 0;
+  if (row != NULL)
+    return row->rules;
+  return begins_with(name, RV_SPAN("x-forwarded-")) ? KEPT | HEAD_ONLY : 0;
 }
 
 /* ---- validity ---- */
@@ -222,6 +228,12 @@ bool rv_is_connection_specific(struct rv_span name, struct rv_span value) {
   if (rv_span_equal(name, RV_SPAN("te")))
     return !rv_span_equal_nocase(value, RV_SPAN("trailers"));
   return (rules_of(name) & CONNECTION) != 0;
+}
+
+bool rv_is_proxy_field(struct rv_span name, bool in_request) {
+  unsigned owned = CONNECTION | HOP | FRAMING | (in_request ? FORWARDING : 0);
+
+  return (rules_of(name) & owned) != 0;
 }
 
 /* Marks all fields of that name, in any case, for removal. */

@@ -71,6 +71,12 @@ void rv_filter_hop_by_hop(struct rv_fields *fields);
    section 6.5.1). */
 void rv_filter_trailers(struct rv_fields *fields);
 
+/* Is this field (name in lower case) for the proxy alone to set, whatever the
+   configuration wants: framing, Host, what concerns one connection; in a
+   request also what tells the origin about the visitor (X-Forwarded-For, -Host
+   and -Proto, X-Request-Id, Via)? */
+bool rv_is_proxy_field(struct rv_span name, bool in_request);
+
 /* GET, HEAD, OPTIONS, PUT, DELETE. */
 bool rv_is_idempotent(struct rv_span method);
 

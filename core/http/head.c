@@ -122,6 +122,14 @@ int rv_fields_copy(struct rv_fields *to, const struct rv_fields *from) {
   return r;
 }
 
+int rv_fields_append(struct rv_fields *to, const struct rv_fields *from) {
+  int r = reserve(to, to->count + from->count);
+
+  for (size_t i = 0; r == 0 && i < from->count; i++)
+    to->items[to->count++] = from->items[i];
+  return r;
+}
+
 void rv_head_init(struct rv_head *head) {
   *head = (struct rv_head){ .content_length = RV_NO_LENGTH };
   rv_arena_init(&head->arena);

@@ -43,6 +43,10 @@ int rv_fields_set(
    REVERST_ERR_NO_MEMORY: possibly a part. */
 int rv_fields_copy(struct rv_fields *to, const struct rv_fields *from);
 
+/* The same without copying what the spans point to. REVERST_ERR_NO_MEMORY:
+   nothing. */
+int rv_fields_append(struct rv_fields *to, const struct rv_fields *from);
+
 enum { RV_NO_LENGTH = -1 };
 
 /* A request head, or a response head (status != 0). Owns its arena. */

@@ -175,6 +175,27 @@ static int conclude(lua_State *L) {
   return 0;
 }
 
+static int gate(lua_State *L) {
+  exchange_of(L)->gated = true;
+  return 0;
+}
+
+static int release_head(lua_State *L) {
+  return spec_push_result(L, rv_exchange_release(exchange_of(L)));
+}
+
+static int withdraw(lua_State *L) {
+  rv_exchange_withdraw(
+      exchange_of(L), (enum rv_failure)luaL_checkinteger(L, 2));
+  return 0;
+}
+
+/* exchange:add_answer_field(name, value) */
+static int add_answer_field(lua_State *L) {
+  return spec_push_result(L, rv_fields_add_copy(&exchange_of(L)->answer_fields,
+                                 spec_check_span(L, 2), spec_check_span(L, 3)));
+}
+
 /* ---- bodies ---- */
 
 static struct rv_pipe *check_body(lua_State *L) {
@@ -242,6 +263,7 @@ static int look(lua_State *L) {
 
   lua_newtable(L);
   set_boolean(L, "has_response", exchange->has_response);
+  set_boolean(L, "held", exchange->held);
   set_boolean(L, "cancelled", exchange->cancelled);
   set_boolean(L, "concluded", exchange->concluded);
   set_boolean(L, "finished", rv_exchange_finished(exchange));
@@ -284,9 +306,11 @@ int luaopen_spec_exchange(lua_State *L) {
     { "cancel", cancel }, { "take_informational", take_informational },
     { "attach", attach }, { "detach", detach }, { "inform", inform },
     { "respond", respond }, { "fail", fail }, { "retry", retry },
-    { "conclude", conclude }, { "push", push }, { "finish", finish },
-    { "take", take }, { "body", body }, { "look", look },
-    { "set_request_id", set_request_id }, { "woken", woken }, { NULL, NULL } };
+    { "conclude", conclude }, { "gate", gate }, { "release", release_head },
+    { "withdraw", withdraw }, { "add_answer_field", add_answer_field },
+    { "push", push }, { "finish", finish }, { "take", take }, { "body", body },
+    { "look", look }, { "set_request_id", set_request_id }, { "woken", woken },
+    { NULL, NULL } };
   static const luaL_Reg functions[] = { { "new", new_exchange },
     { NULL, NULL } };
 

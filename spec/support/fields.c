@@ -237,6 +237,13 @@ static int is_connection_specific(lua_State *L) {
   return 1;
 }
 
+/* is_proxy_field(name, in_request) */
+static int is_proxy_field(lua_State *L) {
+  lua_pushboolean(
+      L, rv_is_proxy_field(spec_check_span(L, 1), lua_toboolean(L, 2)));
+  return 1;
+}
+
 static int is_bodyless(lua_State *L) {
   lua_pushboolean(
       L, rv_is_bodyless(spec_check_span(L, 1), (int)luaL_checkinteger(L, 2)));
@@ -259,8 +266,8 @@ int luaopen_spec_fields(lua_State *L) {
     { "trailers", trailers }, { "check_fields", check_fields },
     { "check_head", check_head }, { "move_head", move_head }, { "is", is },
     { "is_connection_specific", is_connection_specific },
-    { "is_bodyless", is_bodyless }, { "host_of_authority", host_of_authority },
-    { NULL, NULL } };
+    { "is_proxy_field", is_proxy_field }, { "is_bodyless", is_bodyless },
+    { "host_of_authority", host_of_authority }, { NULL, NULL } };
 
   luaL_newlib(L, functions);
   return 1;
