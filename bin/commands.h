@@ -8,5 +8,6 @@ int command_serve(int argc, char *const *argv);
 int command_check(int argc, char *const *argv);
 int command_http(int argc, char *const *argv);
 int command_certificate(int argc, char *const *argv);
+int command_import(int argc, char *const *argv);
 
 #endif

@@ -19,6 +19,8 @@ static const struct command commands[] = {
       "say what would be served, or what is wrong" },
   { "certificate", command_certificate, "certificate [FLAGS] NAME",
       "make a certificate to try with" },
+  { "import", command_import, "import groups.yml",
+      "print groups of the Go original as config.lua" },
   { NULL, command_serve, "[FLAGS] config.lua",
       "serve: take tunnels and visitors" },
 };

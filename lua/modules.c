@@ -6,6 +6,7 @@
 #include <lua-cjson.h>
 
 #include "lua/crypto.h"
+#include "lua/yaml.h"
 
 /* in the library, but not in its header */
 int luaopen_cjson_safe(lua_State *L);
@@ -14,6 +15,7 @@ static const luaL_Reg linked_modules[] = {
   { "cjson", luaopen_cjson },
   { "cjson.safe", luaopen_cjson_safe },
   { "reverst.crypto", rv_lua_open_crypto },
+  { "reverst.yaml_events", rv_lua_open_yaml_events },
   { NULL, NULL },
 };
 

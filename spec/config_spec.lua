@@ -259,7 +259,7 @@ describe("a file that is no configuration", function()
       "groups:\n  app:\n    hosts:\n    - a\n",
       "# a comment\n---\ngroups: {}\n",
     } do
-      assert.matches("config.lua: this is YAML; .* is a Lua file",
+      assert.matches("config.lua: this is YAML: run `reverst import .*config.lua`",
         problems_of(content)[1])
     end
     local _, problems = load("- a\n- b\n", {}, "config.yml")

@@ -96,15 +96,16 @@ describe("reverst check", function()
     assert.equal(0, status)
   end)
 
-  it("recognises YAML, and says where groups are written", function()
+  it("recognises YAML, and says how it is imported", function()
     local yaml = "groups:\n  app:\n    hosts: [a.test]\n"
-    local _, _, errors = check(host.write("config.yml", yaml))
-    assert.matches("config.yml: this is YAML; a configuration of reverst is a "
-      .. "Lua file that returns a table, and its groups are written in Lua, too",
-      errors, 1, true)
-    _, _, errors = check("-g", host.write("groups.yaml", yaml))
-    assert.matches("groups.yaml: this is YAML; groups are written in Lua",
-      errors, 1, true)
+    local path = host.write("config.yml", yaml)
+    local _, _, errors = check(path)
+    assert.matches(("config.yml: this is YAML: run `reverst import %s`"):format(
+      path), errors, 1, true)
+    path = host.write("groups.yaml", yaml)
+    _, _, errors = check("-g", path)
+    assert.matches(("groups.yaml: this is YAML: run `reverst import --groups "
+      .. "%s`"):format(path), errors, 1, true)
   end)
 end)
 

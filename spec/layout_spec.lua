@@ -20,6 +20,7 @@ local library_owners = {
   { "^nghttp3/", "core/h3", "spec" },
   { "^llhttp%.h$", "core/h1", "spec" },
   { "^mpack%.h$", "core/tunnel", "spec" },
+  { "^yaml%.h$", "lua" },
   { "^lua", "lua", "bin", "spec" },
   { "^lauxlib%.h$", "lua", "bin", "spec" },
 }

@@ -18,7 +18,7 @@ local function values(list, environment)
 end
 
 describe("the table of options", function()
-  local tables = { "server", "group", "client", "certificate" }
+  local tables = { "server", "group", "client", "certificate", "import" }
 
   it("says for each option all that is needed", function()
     for _, name in ipairs(tables) do

@@ -35,7 +35,7 @@ local function with_folder(folder, run)
   package.path = path
 end
 
-local function compile(path, purpose)
+local function compile(path, flags)
   local source, message = paths.read(path)
   if not source then
     return nil, message
@@ -43,8 +43,8 @@ local function compile(path, purpose)
   local compiled
   compiled, message = load(source, "@" .. path, "t")
   if not compiled and looks_like_yaml(path, source) then
-    return nil, ("%s: this is YAML; %s (see examples/simple/config.lua, and "
-      .. '"A first configuration" in README.md)'):format(path, purpose)
+    return nil, ("%s: this is YAML: run `reverst import%s %s`, which prints "
+      .. "in Lua what it says"):format(path, flags, path)
   end
   return compiled, message
 end
@@ -52,12 +52,12 @@ end
 --- Runs the file, and gives what it returned to a function, as long as relative
 --- paths are relative to the file.
 ---@param path string
----@param form { purpose: string, example: string } for messages
+---@param form { import_flags: string, example: string } for messages
 ---@param use fun(given: table)
 ---@return boolean done
 ---@return string|nil message
 function chunk.run(path, form, use)
-  local compiled, message = compile(path, form.purpose)
+  local compiled, message = compile(path, form.import_flags)
   if not compiled then
     return false, message
   end

@@ -130,13 +130,12 @@ function config.settings(file, given, overrides)
 end
 
 local file_form = {
-  purpose = "a configuration of reverst is a Lua file that returns a table, "
-    .. "and its groups are written in Lua, too",
+  import_flags = "",
   example = "return { tunnel = ..., http = ..., groups = ... }",
 }
 
 local groups_form = {
-  purpose = "groups are written in Lua: a file that returns their table",
+  import_flags = " --groups",
   example = 'return { app = { hosts = { "app.example.com" }, '
     .. "authenticate = ... } }",
 }

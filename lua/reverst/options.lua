@@ -208,6 +208,13 @@ options.certificate = {
   },
 }
 
+options.import = {
+  {
+    key = "groups_only", flag = "groups", type = "switch", default = false,
+    help = "print the table of groups alone, as --tunnel-groups takes it",
+  },
+}
+
 --- The variable that sets a row's option; nil when no flag does.
 function options.variable(row)
   return row.flag and "REVERST_" .. row.flag:upper():gsub("-", "_") or nil

@@ -25,7 +25,7 @@ Other commands: reverst check --help, reverst http --help, reverst certificate
 --help.]],
 }
 
-local other_commands = { "check", "http", "certificate" }
+local other_commands = { "check", "http", "certificate", "import" }
 
 local function log_start(server, settings)
   log.info("listening", { ["for"] = "tunnels", transport = "quic",
