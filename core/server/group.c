@@ -3,7 +3,6 @@
 #include "server/group.h"
 
 #include "base/utf8.h"
-#include "http/filter.h"
 #include <assert.h>
 #include <reverst/error.h>
 #include <stdlib.h>
@@ -11,7 +10,7 @@
 void rv_groups_init(struct rv_groups *groups, struct rv_engine *engine) {
   *groups = (struct rv_groups){ .engine = engine };
   rv_map_init(&groups->names, engine->hash_secret);
-  rv_map_init(&groups->hosts, engine->hash_secret);
+  rv_hosts_init(&groups->hosts, engine->hash_secret);
 }
 
 static struct rv_group *group_of_name(struct rv_map_node *node) {
@@ -20,7 +19,7 @@ static struct rv_group *group_of_name(struct rv_map_node *node) {
 
 static void free_group(struct rv_group *group) {
   for (size_t i = 0; i < group->host_count; i++)
-    free(group->hosts[i].name);
+    rv_host_deinit(&group->hosts[i]);
   free(group->hosts);
   free(group->name);
   free(group);
@@ -39,7 +38,7 @@ void rv_group_release(struct rv_group *group) {
 static void take_out(struct rv_groups *groups, struct rv_group *group) {
   rv_map_remove(&groups->names, &group->node);
   for (size_t i = 0; i < group->host_count; i++)
-    rv_map_remove(&groups->hosts, &group->hosts[i].node);
+    rv_hosts_remove(&groups->hosts, &group->hosts[i]);
 }
 
 void rv_groups_deinit(struct rv_groups *groups) {
@@ -50,7 +49,7 @@ void rv_groups_deinit(struct rv_groups *groups) {
     rv_group_release(group);
   }
   rv_map_deinit(&groups->names);
-  rv_map_deinit(&groups->hosts);
+  rv_hosts_deinit(&groups->hosts);
 }
 
 struct rv_group *rv_groups_find(
@@ -60,54 +59,30 @@ struct rv_group *rv_groups_find(
 
 struct rv_group *rv_groups_route(
     const struct rv_groups *groups, struct rv_span host) {
-  struct rv_map_node *node = rv_map_find(&groups->hosts, host);
+  struct rv_host *found = rv_hosts_find(&groups->hosts, host);
 
-  return node ? rv_container_of(node, struct rv_group_host, node)->group : NULL;
+  return found ? found->group : NULL;
 }
 
 /* ---- adding ---- */
 
-/* The host as routing looks it up; NULL when out of memory. */
-static char *normal_host(const char *host) {
-  struct rv_arena arena;
-  struct rv_span normal;
-  char *copy;
-
-  rv_arena_init(&arena);
-  normal = rv_host_of_authority(&arena, rv_span_of(host));
-  copy = normal.data ? calloc(1, normal.length + 1) : NULL;
-  if (copy != NULL)
-    memcpy(copy, normal.data, normal.length);
-  rv_arena_deinit(&arena);
-  return copy;
-}
-
-static bool is_host(const char *host) {
-  const char *end_of_literal = strrchr(host, ']');
-  const char *colon = strrchr(host, ':');
-
-  return host[0] != '\0' && strchr(host, '*') == NULL &&
-         rv_is_authority(rv_span_of(host)) &&
-         (colon == NULL || (end_of_literal && colon < end_of_literal));
-}
-
 static int add_host(struct rv_groups *groups, struct rv_group *group,
-    const char *host, struct rv_group_fault *fault) {
-  struct rv_group_host *entry = &group->hosts[group->host_count];
+    const char *pattern, struct rv_group_fault *fault) {
+  struct rv_host *host = &group->hosts[group->host_count];
+  const struct rv_host *other;
   int r;
 
-  fault->value = host;
-  fault->what = "this is not a host name";
-  if (!is_host(host))
-    return REVERST_ERR_INVALID;
-  entry->group = group;
-  entry->name = normal_host(host);
-  if (entry->name == NULL)
-    return REVERST_ERR_NO_MEMORY;
+  fault->value = pattern;
+  r = rv_host_init(host, group, pattern, &fault->what);
+  if (r < 0)
+    return r;
   group->host_count++;
-  r = rv_map_insert(&groups->hosts, &entry->node, rv_span_of(entry->name));
-  if (r == REVERST_ERR_EXISTS)
-    fault->what = "two groups claim this host";
+  r = rv_hosts_add(&groups->hosts, host, &other);
+  if (r != REVERST_ERR_EXISTS)
+    return r;
+  fault->what = other->group == group ? "the group names this host twice"
+                                      : "two groups claim this host";
+  fault->other = other->group == group ? "" : other->group->name;
   return r;
 }
 
@@ -190,7 +165,8 @@ int rv_groups_add(struct rv_groups *groups,
   struct rv_group *group;
   int r;
 
-  *fault = (struct rv_group_fault){ "", options->name ? options->name : "" };
+  *fault =
+      (struct rv_group_fault){ "", options->name ? options->name : "", "" };
   if (options->authenticate == NULL && !options->insecure) {
     fault->what = "the group has neither authenticate nor insecure";
     return REVERST_ERR_NO_GROUP_AUTHENTICATION;

@@ -5,19 +5,14 @@
 #define RV_SERVER_GROUP_H
 
 #include "base/map.h"
+#include "server/hosts.h"
 #include "server/tunnel.h"
-
-struct rv_group_host {
-  struct rv_map_node node; /* of groups->hosts */
-  struct rv_group *group;
-  char *name;
-};
 
 struct rv_group {
   struct rv_engine *engine;
   struct rv_map_node node; /* of groups->names */
   char *name;
-  struct rv_group_host *hosts;
+  struct rv_host *hosts;
   size_t host_count;
 
   /* What is meant: defaults are filled in, REVERST_NEVER or 0 is none; `name`
@@ -37,7 +32,8 @@ struct rv_group {
 
 struct rv_groups {
   struct rv_engine *engine;
-  struct rv_map names, hosts;
+  struct rv_map names;
+  struct rv_hosts hosts;
 };
 
 enum {
@@ -49,10 +45,11 @@ enum {
 void rv_groups_init(struct rv_groups *groups, struct rv_engine *engine);
 void rv_groups_deinit(struct rv_groups *groups); /* no tunnels any more */
 
-/* As reverst_server_add_group; `*fault` says what was wrong with what, in
-   `detail`: a static text and a part of the options. */
+/* As reverst_server_add_group; `*fault` says what is wrong with what: a static
+   text and a part of the options. Texts are never NULL. */
 struct rv_group_fault {
   const char *what, *value;
+  const char *other; /* the group that has it already; "" */
 };
 int rv_groups_add(struct rv_groups *groups,
     const reverst_group_options *options, struct rv_group_fault *fault);

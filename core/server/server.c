@@ -325,7 +325,9 @@ int reverst_server_add_group(
     rv_log(server->engine, REVERST_LOG_ERROR, "group_not_added",
         rv_log_text("group", options->name ? options->name : ""),
         rv_log_text("value", group_fault.value),
-        rv_log_text("error", group_fault.what));
+        rv_log_text("other_group", group_fault.other),
+        rv_log_text("error",
+            group_fault.what[0] ? group_fault.what : reverst_strerror(r)));
   return r;
 }
 
