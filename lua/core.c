@@ -14,6 +14,7 @@
 #include "lua/handle.h"
 #include "lua/log.h"
 #include "lua/server.h"
+#include "lua/spawn.h"
 #include "lua/task.h"
 
 /* sleep(seconds) */
@@ -69,6 +70,7 @@ static const luaL_Reg functions[] = {
   { "set_log_format", rv_lua_set_log_format },
   { "set_log_level", rv_lua_set_log_level },
   { "sleep", sleep_for },
+  { "spawn", rv_lua_spawn },
   { "stop", stop },
   { "write_log", rv_lua_write_log },
   { NULL, NULL },

@@ -12,6 +12,7 @@
 #include "lua/core.h"
 #include "lua/log.h"
 #include "lua/modules.h"
+#include "lua/spawn.h"
 #include "lua/task.h"
 
 #define MEBIBYTE ((size_t)1024 * 1024)
@@ -128,6 +129,7 @@ int rv_lua_new(struct rv_lua **out, const struct rv_lua_options *options) {
   lua->log_level = REVERST_LOG_INFO;
   LIST_INIT(&lua->tasks);
   LIST_INIT(&lua->objects);
+  LIST_INIT(&lua->spawned);
   if (rv_lua_scheduler_init(lua) < 0)
     goto fail;
   lua->L = lua_newstate(rv_lua_allocate, &lua->memory);
@@ -169,6 +171,7 @@ void rv_lua_free(struct rv_lua *lua) {
 
   if (!lua)
     return;
+  lua->stopping = true;
   if (lua->L) {
     cancel_tasks(lua);
     rv_lua_watchdog_enter(lua, &span, NULL, lua->options.call_budget);
@@ -216,7 +219,10 @@ void rv_lua_stop(struct rv_lua *lua, bool drain) {
   struct rv_lua_object *object, *next;
 
   lua->stopping = true;
-  cancel_tasks(lua);
+  if (drain)
+    rv_lua_cancel_spawned(lua);
+  else
+    cancel_tasks(lua);
   if (LIST_EMPTY(&lua->objects) && lua->options.on_stopped)
     lua->options.on_stopped(lua->options.user_data);
   for (object = LIST_FIRST(&lua->objects); object; object = next) {

@@ -13,6 +13,7 @@
 #include "lua/watchdog.h"
 
 struct rv_lua_task;
+struct rv_lua_spawned;
 
 /* A server or a client that scripts started.  The engine owns it; Lua only has
    a handle, whose pointer is cleared when the object goes. */
@@ -32,6 +33,8 @@ struct rv_lua {
   struct rv_lua_scheduler scheduler;
   LIST_HEAD(, rv_lua_task) tasks;
   LIST_HEAD(, rv_lua_object) objects;
+  LIST_HEAD(, rv_lua_spawned) spawned; /* those of scripts, see spawn.h */
+  unsigned spawned_count;
   enum reverst_log_level log_level;
   int exit_status;
   bool stopping;

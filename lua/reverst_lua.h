@@ -48,8 +48,9 @@ __attribute__((warn_unused_result)) int rv_lua_run(struct rv_lua *lua,
 
 #define RV_LUA_RUNNING (-1)
 
-/* Ends servers (drained first when asked to, as long as they are told to wait)
-   and clients; may be called again to end the draining.  on_stopped comes from
+/* Ends servers (drained first when asked to, as long as they are told to wait),
+   clients and tasks; those of requests go on while servers are drained. May be
+   called again to end the draining.  on_stopped comes from
    the loop, or from within this call when nothing was running. */
 void rv_lua_stop(struct rv_lua *lua, bool drain);
 

@@ -163,6 +163,10 @@ void rv_lua_task_resume(struct rv_lua_task *task) {
   struct rv_lua_span span;
   int status, count = 0, argument_count = 0;
 
+  if (task->cancelled) {
+    rv_lua_task_end(task, "it was cancelled");
+    return;
+  }
   if (!task->has_begun)
     argument_count = lua_gettop(task->thread) - 1;
   task->has_begun = true;
@@ -182,8 +186,10 @@ void rv_lua_task_limit(struct rv_lua_task *task, uint64_t timeout) {
   if (task->ending || deadline >= task->deadline)
     return;
   task->deadline = deadline;
-  if (rv_lua_scheduler_arm(task) < 0)
-    rv_lua_task_cancel(task);
+  if (rv_lua_scheduler_arm(task) == 0)
+    return;
+  task->cancelled = true;
+  rv_lua_scheduler_add(task);
 }
 
 static uint64_t deadline_of(

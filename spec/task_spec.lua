@@ -282,7 +282,7 @@ describe("a task that is ended while it waits", function()
   -- three: which of them ends the others is not said
   local closes_all = [[
     local guard <close> = setmetatable({}, { __close = function()
-      require "reverst.core".stop(0)
+      end_all()
     end })
     require "reverst".sleep(10)
   ]]

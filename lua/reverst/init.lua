@@ -4,6 +4,7 @@ local auth = require "reverst.auth"
 local client_settings = require "reverst.client_settings"
 local config = require "reverst.config"
 local core = require "reverst.core"
+local text = require "reverst.text"
 
 ---@class reverst
 ---@field version string
@@ -13,6 +14,27 @@ local reverst = { version = core.version }
 ---@param seconds number
 function reverst.sleep(seconds)
   return core.sleep(seconds)
+end
+
+--- A task that reverst.spawn has started.
+---@class reverst.Task
+---@field wait fun(self: reverst.Task): true|nil, any true and what the function
+--- returned; or nil and why it failed
+---@field cancel fun(self: reverst.Task) ends it
+
+--- Starts a task that runs beside the caller's.  It may wait for as long as it
+--- likes, but is ended with the server, or when its configuration is replaced.
+---@param task fun(...): ...
+---@param ... any its arguments
+---@return reverst.Task
+function reverst.spawn(task, ...)
+  if not text.is_callable(task) then
+    error(("spawn: expected a function, got a %s"):format(type(task)), 2)
+  end
+  local arguments = table.pack(...)
+  return core.spawn(function()
+    return table.pack(task(table.unpack(arguments, 1, arguments.n)))
+  end)
 end
 
 --- Seconds of a clock that is never set.

@@ -113,4 +113,13 @@ function text.sorted_keys(of)
   return keys
 end
 
+--- A function, or what can be called like one.
+---@param value any
+---@return boolean
+function text.is_callable(value)
+  local metatable = getmetatable(value)
+  return type(value) == "function"
+    or type(metatable) == "table" and metatable.__call ~= nil
+end
+
 return text

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks of a Lua engine, in a state and on a loop of their own.
    run(options, code...): each is a task that gets its number; until all have
-   ended.  Gives a list, in the order of their ends, of { number, ok, text }:
-   the first result, or the error.  run_and_stop: as soon as all have begun,
-   what waits is ended. */
+   ended; they may call end_all().  Gives a list, in the order of their ends, of
+   { number, ok, text }: the first result, or the error; and a list of log
+   entries, { event, text }.  run_and_stop: as soon as all have begun, what
+   waits is ended. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,13 @@
 #include "lua/fields.h"
 #include "lua/task.h"
 
-enum { MAX_SCRIPTS = 8, TEXT_SIZE = 4096 };
+enum { MAX_SCRIPTS = 8, MAX_ENTRIES = 8, TEXT_SIZE = 4096 };
+
+/* ends all tasks, the one that runs too */
+static int end_all(lua_State *L) {
+  rv_lua_stop(rv_lua_of(L), false);
+  return 0;
+}
 
 struct script {
   struct rv_lua_task task; /* first: the two are converted */
@@ -25,13 +32,31 @@ struct script {
   char text[TEXT_SIZE];
 };
 
+struct entry {
+  char event[64], text[TEXT_SIZE];
+};
+
 struct run {
   struct event_base *base;
   struct rv_lua *lua;
   struct script scripts[MAX_SCRIPTS];
   struct script *ended[MAX_SCRIPTS];
-  int count, ended_count;
+  struct entry entries[MAX_ENTRIES];
+  int count, ended_count, entry_count;
 };
+
+static void on_log(const struct reverst_log_entry *entry, void *user_data) {
+  struct run *run = user_data;
+  struct entry *kept;
+
+  if (run->entry_count == MAX_ENTRIES)
+    return;
+  kept = &run->entries[run->entry_count++];
+  snprintf(kept->event, sizeof(kept->event), "%s", entry->event);
+  if (entry->field_count > 0 && entry->fields[0].text)
+    snprintf(kept->text, sizeof(kept->text), "%.*s",
+        (int)entry->fields[0].text_length, entry->fields[0].text);
+}
 
 static int load_code(lua_State *L) {
   struct script *script = lua_touserdata(L, 1);
@@ -39,6 +64,7 @@ static int load_code(lua_State *L) {
   if (luaL_loadstring(L, script->code) != LUA_OK)
     return lua_error(L);
   script->function = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_register(L, "end_all", end_all);
   return 0;
 }
 
@@ -102,6 +128,20 @@ static void push_ended(lua_State *L, const struct run *run) {
   }
 }
 
+static void push_entries(lua_State *L, const struct run *run) {
+  int i;
+
+  lua_createtable(L, run->entry_count, 0);
+  for (i = 0; i < run->entry_count; ++i) {
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, run->entries[i].event);
+    lua_setfield(L, -2, "event");
+    lua_pushstring(L, run->entries[i].text);
+    lua_setfield(L, -2, "text");
+    lua_rawseti(L, -2, i + 1);
+  }
+}
+
 static void read_arguments(
     lua_State *L, struct run *run, struct rv_lua_options *options) {
   int i;
@@ -130,6 +170,8 @@ static int run_scripts(lua_State *L, bool stop) {
   read_arguments(L, run, &options);
   run->base = event_base_new();
   options.base = run->base;
+  options.log = on_log;
+  options.log_user_data = run;
   r = rv_lua_new(&run->lua, &options);
   if (r == 0)
     r = start_all(run, error, sizeof(error));
@@ -142,7 +184,8 @@ static int run_scripts(lua_State *L, bool stop) {
   if (r < 0)
     return luaL_error(L, "cannot run: %s", error);
   push_ended(L, run);
-  return 1;
+  push_entries(L, run);
+  return 2;
 }
 
 static int run_to_end(lua_State *L) {
