@@ -3,6 +3,7 @@
 #include "origin/dial.h"
 
 #include "http/filter.h"
+#include <errno.h>
 #include <reverst/error.h>
 #include <stdlib.h>
 
@@ -82,9 +83,9 @@ static void free_later(struct rv_origin_dial *dial) {
   rv_turn_add(&dial->engine->turn, &dial->free_job, RV_PHASE_FREE);
 }
 
-static void fail(struct rv_origin_dial *dial, const char *reason) {
+static void fail(struct rv_origin_dial *dial, int error, const char *reason) {
   free_later(dial);
-  dial->options.on_failed(dial, reason, dial->options.user_data);
+  dial->options.on_failed(dial, error, reason, dial->options.user_data);
 }
 
 /* Each address gets its share of what is left of the time. */
@@ -124,7 +125,8 @@ static void on_closed(struct rv_stream_user *user, int error) {
   if (dial->done)
     free_later(dial);
   else if (!try_next(dial))
-    fail(dial, strerror(error));
+    fail(dial, error == ETIMEDOUT ? REVERST_ERR_TIMEOUT : REVERST_ERR_CONNECT,
+        strerror(error));
 }
 
 static void on_data(struct rv_stream_user *user, struct rv_slice slice) {
@@ -166,7 +168,7 @@ static void on_resolved(int error, const struct rv_address *addresses,
     dial->addresses[i] = addresses[i];
   dial->count = count;
   if (!try_next(dial))
-    fail(dial, reverst_strerror(error));
+    fail(dial, error, reverst_strerror(error));
 }
 
 static int start(struct rv_origin_dial *dial) {

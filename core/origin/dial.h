@@ -26,11 +26,12 @@ struct rv_origin_dial_options {
   uint64_t timeout;                    /* in all */
 
   /* Exactly one of the two comes, later, unless it is cancelled. The callee
-     gives the connected stream a new user. `reason`: of the last address. */
+     gives the connected stream a new user. `reason`: of the last address, for
+     people; `error`: REVERST_ERR_RESOLVE, _CONNECT or _TIMEOUT. */
   void (*on_connected)(
       struct rv_origin_dial *dial, struct rv_stream *stream, void *user_data);
-  void (*on_failed)(
-      struct rv_origin_dial *dial, const char *reason, void *user_data);
+  void (*on_failed)(struct rv_origin_dial *dial, int error, const char *reason,
+      void *user_data);
   void *user_data;
 };
 

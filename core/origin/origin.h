@@ -20,6 +20,12 @@ struct rv_origin_options {
   uint64_t idle_timeout;          /* of kept connections: 60 s */
   size_t max_connections;         /* 1 024; more exchanges wait in a queue */
   size_t max_queue; /* 1 024; more are failed with RV_FAILURE_LIMIT */
+
+  /* Why this exchange is about to fail with RV_FAILURE_ORIGIN_UNREACHABLE: see
+     rv_origin_dial_options. It must only take note. NULL: it is logged. */
+  void (*on_unreachable)(struct rv_exchange *exchange, int error,
+      const char *reason, void *user_data);
+  void *user_data;
 };
 
 /* REVERST_ERR_ADDRESS: the address is not understood (TLS towards the origin is

@@ -64,10 +64,29 @@ static void stop_waiting(struct assignment *assignment) {
   assignment->origin->waiting_count--;
 }
 
+static void dial_free(struct dial *dial) {
+  rv_list_remove(&dial->node);
+  dial->origin->dial_count--;
+  free(dial);
+}
+
+/* What nobody waits for any more would be the next one's connection, or its
+   failure after a part of its time. */
+static void cancel_surplus_dial(struct rv_origin *origin) {
+  if (origin->dial_count <= origin->waiting_count || origin->closed)
+    return;
+  struct dial *oldest = rv_container_of(origin->dials.next, struct dial, node);
+  rv_origin_dial_cancel(oldest->attempt);
+  dial_free(oldest);
+}
+
 /* The end of our part; a failure that was noted is the visitor's now. */
 static void release(struct assignment *assignment) {
   struct rv_origin *origin = assignment->origin;
-  stop_waiting(assignment);
+  if (rv_list_linked(&assignment->node)) {
+    stop_waiting(assignment);
+    cancel_surplus_dial(origin);
+  }
   if (assignment->connection != NULL)
     assignment->connection->assignment = NULL;
   rv_turn_remove(&assignment->job);
@@ -235,12 +254,6 @@ static struct assignment *longest_waiting(struct rv_origin *origin) {
   return rv_container_of(origin->waiting.next, struct assignment, node);
 }
 
-static void dial_free(struct dial *dial) {
-  rv_list_remove(&dial->node);
-  dial->origin->dial_count--;
-  free(dial);
-}
-
 static void on_connected(
     struct rv_origin_dial *attempt, struct rv_stream *stream, void *user_data) {
   struct dial *dial = user_data;
@@ -272,14 +285,18 @@ static void log_failure(struct rv_origin *origin, const char *reason) {
 
 /* There is a dial for each that waits, as far as connections are allowed: one
    fails with it. */
-static void on_failed(
-    struct rv_origin_dial *attempt, const char *reason, void *user_data) {
+static void on_failed(struct rv_origin_dial *attempt, int error,
+    const char *reason, void *user_data) {
   struct dial *dial = user_data;
   struct rv_origin *origin = dial->origin;
   struct assignment *assignment = longest_waiting(origin);
   (void)attempt;
   dial_free(dial);
-  log_failure(origin, reason);
+  if (origin->options.on_unreachable == NULL)
+    log_failure(origin, reason);
+  else if (assignment != NULL)
+    origin->options.on_unreachable(
+        assignment->exchange, error, reason, origin->options.user_data);
   if (assignment != NULL)
     fail(assignment, RV_FAILURE_ORIGIN_UNREACHABLE);
   if (origin->waiting_count > origin->dial_count)

@@ -21,7 +21,8 @@ typedef struct reverst_fetcher_options {
   const char *ca_path; /* PEM; NULL: the system's roots, read at first need */
   size_t max_connections; /* to one origin: 64; more requests wait */
   size_t max_waiting;     /* for one origin: 16 384 */
-  size_t max_origins;     /* with kept connections: 256 */
+  size_t max_origins;     /* in use or with kept connections: 256; fetches that
+                             differ in connect_timeout share none */
   uint64_t idle_timeout;  /* of kept connections, ns: 60 s */
   enum reverst_log_level log_level;
   reverst_log_callback log;
@@ -43,21 +44,22 @@ typedef struct reverst_fetch_options {
                          "http://unix:/path/of/socket:/path" */
   const char *method; /* "GET" */
   /* Ended by a NULL name; may be NULL. Host, framing and hop-by-hop fields are
-     ours. */
+     ours: such are left out. */
   const reverst_field *headers;
   const void *body;
   size_t body_length;
-  uint64_t connect_timeout; /* with TLS: 10 s */
-  uint64_t timeout;         /* in all: 30 s */
+  uint64_t connect_timeout; /* names and TLS included: 10 s */
+  uint64_t timeout;         /* in all, also waiting for a connection: 30 s */
   size_t max_body;          /* of the answer, bytes: 1 MiB */
 } reverst_fetch_options;
 
 /* The end of a fetch. Valid within on_done. */
 typedef struct reverst_fetch_result {
   int error; /* 0; REVERST_ERR_RESOLVE, _CONNECT, _TLS (also: its certificate),
-                _TIMEOUT, _LIMIT (max_body, max_waiting), _MALFORMED, _CLOSED
-                (broken off), _NO_MEMORY */
-  const char *message; /* with an error: why, for people; never NULL */
+                _TIMEOUT, _LIMIT (max_body, max_waiting, max_origins),
+                _MALFORMED, _CLOSED (broken off), _NO_MEMORY */
+  const char *message; /* of whom, and why, for people: "example.com:443: no
+                          answer within 5 s"; never NULL */
   int status;
   const reverst_field *headers; /* names in lower case; ended by a NULL name */
   const char *body;             /* NUL terminated as well */
