@@ -4,7 +4,6 @@
 #ifndef RV_SERVER_GROUP_H
 #define RV_SERVER_GROUP_H
 
-#include "base/map.h"
 #include "server/hosts.h"
 #include "server/tunnel.h"
 
@@ -20,7 +19,8 @@ struct rv_group {
      a whole: who hands a decision to somebody keeps what that one is told by.
    */
   reverst_group_options options;
-  bool removed; /* it is in no table; nothing may be called of the options */
+  bool removed;           /* it is in no table, and has no callbacks any more */
+  struct rv_list leaving; /* of those that were removed */
 
   struct rv_list tunnels; /* in turn of the round robin: the next is first */
   size_t tunnel_count;
@@ -30,36 +30,16 @@ struct rv_group {
   size_t references; /* of the tables, tunnels and routes */
 };
 
-struct rv_groups {
-  struct rv_engine *engine;
-  struct rv_map names;
-  struct rv_hosts hosts;
-};
-
 enum {
   RV_GROUP_MAX_TUNNELS = 10000,
   RV_GROUP_MAX_WAITING = 1000,
   RV_GROUP_MAX_RETRIES = 15
 };
 
-void rv_groups_init(struct rv_groups *groups, struct rv_engine *engine);
-void rv_groups_deinit(struct rv_groups *groups); /* no tunnels any more */
-
-/* As reverst_server_add_group; `*fault` says what is wrong with what: a static
-   text and a part of the options. Texts are never NULL. */
-struct rv_group_fault {
-  const char *what, *value;
-  const char *other; /* the group that has it already; "" */
-};
-int rv_groups_add(struct rv_groups *groups,
-    const reverst_group_options *options, struct rv_group_fault *fault);
-
-struct rv_group *rv_groups_find(
-    const struct rv_groups *groups, struct rv_span name);
-
-/* By host as rv_host_of_authority yields it. */
-struct rv_group *rv_groups_route(
-    const struct rv_groups *groups, struct rv_span host);
+/* With the defaults filled in, held once; without hosts. `options` has what it
+   must have. NULL: out of memory. */
+struct rv_group *rv_group_new(
+    struct rv_engine *engine, const reverst_group_options *options);
 
 /* Keeps the group, in the tables or not, until it is let go as often. */
 void rv_group_hold(struct rv_group *group);

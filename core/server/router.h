@@ -5,7 +5,7 @@
 #define RV_SERVER_ROUTER_H
 
 #include "http/exchange.h"
-#include "server/group.h"
+#include "server/groups.h"
 
 struct rv_router {
   struct rv_handler handler; /* takes the requests of visitors */

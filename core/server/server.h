@@ -6,7 +6,7 @@
 #include "event/udp.h"
 #include "quic/endpoint.h"
 #include "server/front.h"
-#include "server/group.h"
+#include "server/groups.h"
 #include "server/instances.h"
 #include "server/registration.h"
 #include "server/router.h"
