@@ -14,7 +14,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 settings=$here/wolfssl
 prefix=${REVERST_DEPENDENCIES_PREFIX:-$here/../build/dependencies}
 packages="build-essential ca-certificates cmake ninja-build pkg-config xz-utils
-  libevent-dev liblua5.4-dev libmpack-dev libyaml-dev lua-cjson-dev"
+  libevent-dev liblua5.4-dev libmpack-dev libyaml-dev lua-cjson-dev
+  lua-busted lua-filesystem-dev"
 
 say() {
   echo "dependencies: $*" >&2

@@ -1,6 +1,10 @@
-# Writes OUTPUT, a C file that holds the Lua modules as byte arrays.
+# Writes OUTPUT, a C file that holds Lua modules as byte arrays, in the table
+# TABLE.
 # MODULES: paths below FOLDER, separated by "|".
 # reverst/auth.lua is the module "reverst.auth", reverst/init.lua "reverst".
+# CHUNK: what messages call a module: "name" (=reverst.auth), or "path"
+# (@reverst/auth.lua).
+cmake_minimum_required(VERSION 3.22)
 
 set(arrays "")
 set(rows "")
@@ -9,15 +13,20 @@ string(REPLACE "|" ";" MODULES "${MODULES}")
 foreach(path IN LISTS MODULES)
   string(REGEX REPLACE "(/init)?\\.lua$" "" name "${path}")
   string(REPLACE "/" "." name "${name}")
+  if(CHUNK STREQUAL "path")
+    set(chunk "@${path}")
+  else()
+    set(chunk "=${name}")
+  endif()
   file(READ "${FOLDER}/${path}" bytes HEX)
   string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
   string(APPEND arrays
     "static const unsigned char module_${count}[] = {${bytes}0};\n")
-  string(APPEND rows "  { \"${name}\", (const char *)module_${count},\n"
-    "    sizeof(module_${count}) - 1 },\n")
+  string(APPEND rows "  { \"${name}\", \"${chunk}\",\n"
+    "    (const char *)module_${count}, sizeof(module_${count}) - 1 },\n")
   math(EXPR count "${count} + 1")
 endforeach()
 
 file(WRITE "${OUTPUT}" "#include \"lua/modules.h\"\n\n${arrays}\n"
-  "const struct rv_lua_module rv_lua_modules[] = {\n${rows}"
-  "  { NULL, NULL, 0 }\n};\n")
+  "const struct rv_lua_module ${TABLE}[] = {\n${rows}"
+  "  { NULL, NULL, NULL, 0 }\n};\n")

@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 #include <lua-cjson.h>
 
+#include "lua/busted.h"
 #include "lua/crypto.h"
 #include "lua/yaml.h"
 
@@ -14,6 +15,7 @@ int luaopen_cjson_safe(lua_State *L);
 static const luaL_Reg linked_modules[] = {
   { "cjson", luaopen_cjson },
   { "cjson.safe", luaopen_cjson_safe },
+  { "reverst.busted", rv_lua_open_busted },
   { "reverst.crypto", rv_lua_open_crypto },
   { "reverst.yaml_events", rv_lua_open_yaml_events },
   { NULL, NULL },
@@ -21,9 +23,8 @@ static const luaL_Reg linked_modules[] = {
 
 static int load_module(lua_State *L) {
   const struct rv_lua_module *module = lua_touserdata(L, lua_upvalueindex(1));
-  const char *chunk_name = lua_pushfstring(L, "=%s", module->name);
 
-  if (luaL_loadbufferx(L, module->source, module->length, chunk_name, "t") !=
+  if (luaL_loadbufferx(L, module->source, module->length, module->chunk, "t") !=
       LUA_OK)
     return lua_error(L);
   lua_pushstring(L, module->name);
@@ -31,16 +32,22 @@ static int load_module(lua_State *L) {
   return 1;
 }
 
-void rv_lua_preload_modules(lua_State *L) {
+void rv_lua_preload_table(lua_State *L, const struct rv_lua_module *modules) {
   const struct rv_lua_module *module;
 
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  luaL_setfuncs(L, linked_modules, 0);
-  for (module = rv_lua_modules; module->name; ++module) {
+  for (module = modules; module->name; ++module) {
     /* Lua has no pointer to const: load_module only reads it. */
     lua_pushlightuserdata(L, (void *)(size_t)module);
     lua_pushcclosure(L, load_module, 1);
     lua_setfield(L, -2, module->name);
   }
+  lua_pop(L, 1);
+}
+
+void rv_lua_preload_modules(lua_State *L) {
+  rv_lua_preload_table(L, rv_lua_modules);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  luaL_setfuncs(L, linked_modules, 0);
   lua_pop(L, 1);
 }

@@ -107,7 +107,7 @@ return {
     },
   },
 }]], code_of(output))
-    status, output = import(content, "--groups")
+    output = select(2, import(content, "--groups"))
     assert.equal([[
 local auth = require "reverst.auth"
 return {

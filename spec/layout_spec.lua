@@ -21,6 +21,7 @@ local library_owners = {
   { "^llhttp%.h$", "core/h1", "spec" },
   { "^mpack%.h$", "core/tunnel", "spec" },
   { "^yaml%.h$", "lua" },
+  { "^lfs%.h$", "lua" },
   { "^lua", "lua", "bin", "spec" },
   { "^lauxlib%.h$", "lua", "bin", "spec" },
 }

@@ -27,6 +27,7 @@ static const char run_busted[] =
     "package.path = REVERST_SPEC_SOURCE_DIR .. '/spec/support/?.lua;' .. "
     "package.path\n"
     "REVERST_SPEC_SOURCE_DIR = nil\n"
+    "require 'reverst.busted'\n"
     "require 'busted.runner'({ standalone = false })\n";
 
 static void preload(lua_State *L) {
