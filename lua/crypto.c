@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The module reverst.crypto: comparing secrets, and base64. */
+/* The module reverst.crypto: hashes, randomness, comparing secrets, base64. */
 #include "lua/crypto.h"
 
+#include <errno.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <lauxlib.h>
+#include <reverst/crypto.h>
+#include <reverst/error.h>
+
+enum { MAX_RANDOM = 1 << 20 };
 
 /* equal(given, secret): the time it takes depends on the length of what was
    given, never on the secret or on where they differ. */
@@ -91,10 +97,72 @@ static int decode_base64(lua_State *L) {
   return 1;
 }
 
+static int push_digest(lua_State *L, int r, const uint8_t *digest) {
+  if (r < 0)
+    return luaL_error(L, "%s", reverst_strerror(r));
+  lua_pushlstring(L, (const char *)digest, REVERST_SHA256_SIZE);
+  return 1;
+}
+
+/* sha256(text): 32 bytes */
+static int sha256(lua_State *L) {
+  size_t length;
+  const char *text = luaL_checklstring(L, 1, &length);
+  uint8_t digest[REVERST_SHA256_SIZE];
+
+  return push_digest(L, reverst_sha256(text, length, digest), digest);
+}
+
+/* hmac_sha256(key, text): 32 bytes */
+static int hmac_sha256(lua_State *L) {
+  size_t key_length, length;
+  const char *key = luaL_checklstring(L, 1, &key_length);
+  const char *text = luaL_checklstring(L, 2, &length);
+  uint8_t code[REVERST_SHA256_SIZE];
+
+  return push_digest(
+      L, reverst_hmac_sha256(key, key_length, text, length, code), code);
+}
+
+/* random(count): so many bytes, fit for secrets */
+static int random_bytes(lua_State *L) {
+  lua_Integer count = luaL_checkinteger(L, 1);
+  luaL_Buffer buffer;
+  char *bytes;
+
+  luaL_argcheck(L, count >= 0 && count <= MAX_RANDOM, 1, "from 0 to 1048576");
+  bytes = luaL_buffinitsize(L, &buffer, (size_t)count);
+  if (reverst_random(bytes, (size_t)count) < 0)
+    return luaL_error(L, "no randomness: %s", strerror(errno));
+  luaL_pushresultsize(&buffer, (size_t)count);
+  return 1;
+}
+
+/* hex(bytes): two lower-case digits for each */
+static int hex(lua_State *L) {
+  static const char digits[] = "0123456789abcdef";
+  size_t length, i;
+  const unsigned char *bytes =
+      (const unsigned char *)luaL_checklstring(L, 1, &length);
+  luaL_Buffer text;
+
+  luaL_buffinit(L, &text);
+  for (i = 0; i < length; ++i) {
+    luaL_addchar(&text, digits[bytes[i] >> 4]);
+    luaL_addchar(&text, digits[bytes[i] & 15]);
+  }
+  luaL_pushresult(&text);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
   { "equal", equal },
   { "base64_encode", encode_base64 },
   { "base64_decode", decode_base64 },
+  { "hex", hex },
+  { "hmac_sha256", hmac_sha256 },
+  { "random", random_bytes },
+  { "sha256", sha256 },
   { NULL, NULL },
 };
 

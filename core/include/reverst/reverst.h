@@ -6,6 +6,7 @@
 #define REVERST_REVERST_H
 
 #include <reverst/client.h>
+#include <reverst/crypto.h>
 #include <reverst/error.h>
 #include <reverst/fetch.h>
 #include <reverst/group.h>
