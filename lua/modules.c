@@ -8,6 +8,8 @@
 #include "lua/busted.h"
 #include "lua/crypto.h"
 #include "lua/yaml.h"
+#include "lua/file.h"
+#include "lua/fingerprint.h"
 
 /* in the library, but not in its header */
 int luaopen_cjson_safe(lua_State *L);
@@ -18,6 +20,8 @@ static const luaL_Reg linked_modules[] = {
   { "reverst.busted", rv_lua_open_busted },
   { "reverst.crypto", rv_lua_open_crypto },
   { "reverst.yaml_events", rv_lua_open_yaml_events },
+  { "reverst.file", rv_lua_open_file },
+  { "reverst.fingerprint", rv_lua_open_fingerprint },
   { NULL, NULL },
 };
 

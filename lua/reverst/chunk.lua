@@ -1,6 +1,7 @@
 -- Runs a Lua file that returns a table: a configuration, or its groups.
 
 local paths = require "reverst.paths"
+local text = require "reverst.text"
 
 local chunk = {}
 
@@ -17,11 +18,8 @@ local function looks_like_yaml(path, source)
 end
 
 local function traceback(message)
-  if type(message) ~= "string" then
-    message = ("the error object is a %s value"):format(type(message))
-  end
   -- what called the file is of no interest
-  return (debug.traceback(message, 2):gsub("\n%s*%[C%]: in function 'xpcall'.*",
+  return (debug.traceback(text.error_message(message), 2):gsub("\n%s*%[C%]: in function 'xpcall'.*",
     ""))
 end
 

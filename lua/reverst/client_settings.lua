@@ -3,6 +3,7 @@
 
 local arguments = require "reverst.arguments"
 local check = require "reverst.check"
+local credentials = require "reverst.auth.credentials"
 local options = require "reverst.options"
 local text = require "reverst.text"
 
@@ -12,6 +13,7 @@ local text = require "reverst.text"
 ---@field group? string the group to join; default: the server's name
 ---@field ca_path? string PEM file with the roots to trust; default: the system's
 ---@field insecure? boolean do not check the server's certificate
+---@field credentials? reverst.Credentials auth.basic_credentials(…) or auth.bearer_credentials(…); or by the fields below
 ---@field username? string basic credentials, with password or password_path
 ---@field password? string
 ---@field password_path? string a file, read again before each dial
@@ -39,9 +41,9 @@ local text = require "reverst.text"
 
 local client_settings = {}
 
--- what has no flag, and its type
+-- what has no flag, and its type; any: it is looked at elsewhere
 local others = {
-  origin = "string", metadata = "table", on_connected = "function",
+  origin = "string", credentials = "any", metadata = "table", on_connected = "function",
   on_disconnected = "function", on_draining = "function",
 }
 
@@ -124,13 +126,39 @@ local function check_others(given, problems)
   end
   for _, key in ipairs(text.sorted_keys(given)) do
     local wanted = others[key]
-    if wanted and type(given[key]) ~= wanted then
+    if wanted and wanted ~= "any" and type(given[key]) ~= wanted then
       table.insert(problems, ("%s: expected a %s, got a %s"):format(key, wanted,
         type(given[key])))
     elseif not wanted and not rows[key] then
       table.insert(problems, ("%s: unknown option%s"):format(
         text.printable(key), text.suggestion(key, text.sorted_keys(rows))))
     end
+  end
+end
+
+-- what auth.xxx_credentials made stands for a username with a password, or a
+-- token
+local function check_credentials(given, values, problems)
+  if given.credentials == nil then
+    return
+  end
+  local fields = credentials.fields(given.credentials)
+  if not fields then
+    table.insert(problems, ("credentials: expected auth.basic_credentials(user, "
+      .. "password) or auth.bearer_credentials(token), got a %s"):format(
+        type(given.credentials)))
+    return
+  end
+  for _, key in ipairs { "username", "password", "password_path", "token",
+    "token_path" } do
+    if given[key] ~= nil then
+      table.insert(problems, ("credentials, or %s: only one of the two"):format(
+        key))
+      return
+    end
+  end
+  for key, value in pairs(fields) do
+    values[key] = value
   end
 end
 
@@ -147,6 +175,8 @@ function client_settings.check(given)
   for key in pairs(others) do
     values[key] = given[key]
   end
+  values.credentials = nil
+  check_credentials(given, values, problems)
   for _, row in ipairs(options.client) do
     local value, message = given[row.key], nil
     if row.key == "labels" and type(value) == "table" then

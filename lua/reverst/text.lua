@@ -83,6 +83,20 @@ function text.quoted(value)
   return '"' .. text.printable(value) .. '"'
 end
 
+--- What an error object says.
+---@param object any
+---@return string
+function text.error_message(object)
+  local metatable = getmetatable(object)
+  if type(object) == "string" or type(object) == "number" then
+    return tostring(object)
+  elseif type(metatable) == "table" and metatable.__tostring then
+    local ok, message = pcall(tostring, object)
+    return ok and message or "the error object cannot be shown"
+  end
+  return ("the error object is a %s value"):format(type(object))
+end
+
 --- How a field of a table is written: 'tunnel.address', 'groups["a.b"]'.
 ---@param place string
 ---@param key any
@@ -96,7 +110,8 @@ function text.field(place, key)
   return place == "" and key or place .. "." .. key
 end
 
---- The keys of a table in order; those that are no texts come last.
+--- The keys of a table in order; those that are no texts come last, of these
+--- numbers by their value.
 ---@param of table
 ---@return any[]
 function text.sorted_keys(of)
@@ -107,6 +122,8 @@ function text.sorted_keys(of)
   table.sort(keys, function(a, b)
     if type(a) ~= type(b) then
       return type(a) == "string"
+    elseif type(a) == "number" then
+      return a < b
     end
     return tostring(a) < tostring(b)
   end)

@@ -1,0 +1,127 @@
+-- What strategies have in common: how they are made, called, and complained
+-- about.
+
+local fingerprint = require "reverst.fingerprint"
+local text = require "reverst.text"
+
+local strategy = {
+  --- The names of the functions that make strategies, by themselves.
+  ---@type table<function, string>
+  constructors = {},
+}
+
+local Strategy = {}
+Strategy.__index = Strategy
+Strategy.__name = "reverst.Strategy"
+
+function Strategy.__call(self, registration)
+  return self.authenticate(registration)
+end
+
+function Strategy.__tostring(self)
+  return "auth." .. self.kind
+end
+
+--- Raises, at the line of the configuration that called into these modules.
+--- What it says must never hold a secret.
+---@param message string
+function strategy.raise(message)
+  local level = 2
+  local frame = debug.getinfo(level, "S")
+  while frame and (frame.what == "C" or frame.source:match "^=reverst%.") do
+    level = level + 1
+    frame = debug.getinfo(level, "S")
+  end
+  error(message, frame and level or 0)
+end
+
+--- The same for a mistake in the use of a function.
+---@param name string "auth.basic"
+---@param message string with the format of string.format
+function strategy.fail(name, message, ...)
+  strategy.raise(name .. ": "
+    .. (select("#", ...) > 0 and message:format(...) or message))
+end
+
+--- What tells a strategy from another: its name and all that it was made of.
+---@param name string
+---@param parts string[]
+---@return string
+function strategy.fingerprint_of(name, parts)
+  local pieces = { name }
+  for _, part in ipairs(parts) do
+    pieces[#pieces + 1] = ("%d:%s"):format(#part, part)
+  end
+  return fingerprint(table.concat(pieces, "\0"))
+end
+
+--- `schemes`: those whose registrations it may accept, in lower case; nil: any.
+---@param fields { kind: string, schemes: string[]|nil, fingerprint: string|nil, authenticate: fun(registration: reverst.Registration): any, any }
+---@return reverst.Strategy
+function strategy.new(fields)
+  return setmetatable(fields, Strategy)
+end
+
+--- Something that can be called with a registration.
+function strategy.is_callable(value)
+  local metatable = getmetatable(value)
+  return type(value) == "function"
+    or type(metatable) == "table" and metatable.__call ~= nil
+end
+
+--- Is it one of those that are made here?
+function strategy.is_strategy(value)
+  return getmetatable(value) == Strategy
+end
+
+local function check_known(name, options, known)
+  for _, key in ipairs(text.sorted_keys(options)) do
+    if not known[key] then
+      strategy.fail(name, "unknown field %s%s",
+        type(key) == "string" and text.quoted(key) or tostring(key),
+        text.suggestion(key, text.sorted_keys(known)))
+    end
+  end
+end
+
+-- the token of RFC 9110 section 5.6.2
+local token = "^[%w!#$%%&'*+.^_`|~-]+$"
+
+local checks = {}
+
+function checks.text(value)
+  if type(value) ~= "string" or value == "" then
+    return "expected a text that is not empty"
+  elseif value:find("\0", 1, true) then
+    return "it has a byte of value zero"
+  end
+end
+
+function checks.scheme(value)
+  if type(value) ~= "string" or not value:match(token) then
+    return 'expected one word, such as "Bearer"'
+  end
+end
+
+--- Checks the table that a constructor got: of each key its kind ("text",
+--- "scheme"), or a function that gives what is wrong with a value.  Values are
+--- never shown.
+---@param name string
+---@param options any
+---@param known table<string, string|fun(value: any): string|nil>
+function strategy.check(name, options, known)
+  if type(options) ~= "table" then
+    strategy.fail(name, "expected a table, got %s; write %s { ... }",
+      type(options) == "nil" and "nil" or "a " .. type(options), name)
+  end
+  check_known(name, options, known)
+  for _, key in ipairs(text.sorted_keys(options)) do
+    local check = checks[known[key]] or known[key]
+    local problem = check(options[key])
+    if problem then
+      strategy.fail(name, "%s: %s", key, problem)
+    end
+  end
+end
+
+return strategy
