@@ -56,6 +56,9 @@ void rv_lua_group_read(lua_State *L, int index, struct rv_lua_group *group,
     .retries = rv_lua_optional_count_field(L, index, "retries"),
     .response_timeout = rv_lua_duration_field(L, index, "response_timeout"),
     .queue_timeout = rv_lua_duration_field(L, index, "queue_timeout"),
+    .max_fails = rv_lua_optional_count_field(L, index, "max_fails"),
+    .fail_duration = rv_lua_duration_field(L, index, "fail_duration"),
+    .forget_credentials = rv_lua_flag_field(L, index, "forget_credentials"),
     .user_data = group,
   };
   group->authenticate = rv_lua_function_field(L, index, "authenticate");

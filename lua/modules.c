@@ -7,9 +7,9 @@
 
 #include "lua/busted.h"
 #include "lua/crypto.h"
-#include "lua/yaml.h"
 #include "lua/file.h"
 #include "lua/fingerprint.h"
+#include "lua/yaml.h"
 
 /* in the library, but not in its header */
 int luaopen_cjson_safe(lua_State *L);
@@ -19,9 +19,9 @@ static const luaL_Reg linked_modules[] = {
   { "cjson.safe", luaopen_cjson_safe },
   { "reverst.busted", rv_lua_open_busted },
   { "reverst.crypto", rv_lua_open_crypto },
-  { "reverst.yaml_events", rv_lua_open_yaml_events },
   { "reverst.file", rv_lua_open_file },
   { "reverst.fingerprint", rv_lua_open_fingerprint },
+  { "reverst.yaml_events", rv_lua_open_yaml_events },
   { NULL, NULL },
 };
 

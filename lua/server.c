@@ -195,11 +195,21 @@ static void read_options(
       .max_idle_timeout = rv_lua_duration_field(L, tunnel, "max_idle_timeout"),
       .keep_alive_period =
           rv_lua_duration_field(L, tunnel, "keep_alive_period"),
-      .retry_threshold = rv_lua_optional_count_field(L, tunnel, "retry_threshold"),
+      .retry_threshold =
+          rv_lua_optional_count_field(L, tunnel, "retry_threshold"),
+      .registration_timeout =
+          rv_lua_duration_field(L, tunnel, "registration_timeout"),
+      .max_pending = rv_lua_optional_count_field(L, tunnel, "max_pending"),
+      .max_pending_per_address =
+          rv_lua_optional_count_field(L, tunnel, "max_pending_per_address"),
     },
     .http = { .address = rv_lua_text_field(L, http, "address") },
     .drain_timeout = rv_lua_duration_field(L, 1, "drain_timeout"),
     .secret_path = rv_lua_text_field(L, 1, "secret_path"),
+    .memory_budget = rv_lua_count_field(L, 1, "memory_budget"),
+    .max_connections = rv_lua_count_field(L, http, "max_connections"),
+    .max_connections_per_address =
+        rv_lua_count_field(L, http, "max_connections_per_address"),
     .log_level = lua->log_level,
     .log = lua->options.log,
     .log_user_data = lua->options.log_user_data,

@@ -1,6 +1,7 @@
 -- config.lua: a program that returns a table, checked as a whole.
 
 local new_folder = require "new_folder"
+local balance = require "reverst.balance"
 local config = require "reverst.config"
 
 local folder
@@ -57,19 +58,25 @@ describe("a configuration", function()
       scheme = "basic", credentials = "dXNlcjpwYXNz",
     })
     settings.groups[1].authenticate = nil
+    assert.equal("round_robin",
+      balance.kind_of(settings.groups[1].balance))
+    settings.groups[1].balance = nil
     assert.same({
       tunnel = {
         address = "127.0.0.1:7171", server_name = "a.example",
         certificate_path = folder .. "/server.crt",
         private_key_path = folder .. "/server.key",
         max_idle_timeout = 60000000000, keep_alive_period = 30000000000,
-        retry_threshold = 1024,
+        retry_threshold = 1024, registration_timeout = 10000000000,
+        max_pending = 16384, max_pending_per_address = 256,
       },
-      http = { address = "127.0.0.1:8181" },
+      http = { address = "127.0.0.1:8181", max_connections_per_address = 1000 },
+      memory_budget = 256 << 20, watch = false,
       log = { level = "info", format = "logfmt" },
       drain_timeout = 30000000000,
       groups = { {
-        name = "app", hosts = { "app.example.com" }, balance = "round_robin",
+        name = "app", hosts = { "app.example.com" }, reauthenticate = true,
+        max_fails = 3, fail_duration = 10000000000,
         retries = 2, response_timeout = false, queue_timeout = 30000000000,
       } },
     }, settings)
@@ -79,26 +86,46 @@ describe("a configuration", function()
     local settings = assert(load [[return {
       tunnel = { address = ":1", server_name = "a.example",
         certificate_path = "server.crt", private_key_path = "server.key",
-        max_idle_timeout = "20s", keep_alive_period = false },
-      http = { address = "[::1]:2" },
+        max_idle_timeout = "20s", keep_alive_period = false,
+        registration_timeout = 3, max_pending = 9, max_pending_per_address = 8 },
+      http = { address = "[::1]:2", max_connections = 7,
+        max_connections_per_address = 6 },
       log = { level = "debug" },
-      drain_timeout = false,
+      drain_timeout = false, memory_budget = "10MB", watch = true,
+      control = "unix:run/control.sock", route = function() end,
       groups = {
         b = { hosts = { "B.example", "c.example." },
-          authenticate = function() return true end, balance = "round_robin",
-          retries = 0, response_timeout = 1.5, queue_timeout = "1m" },
+          authenticate = function() return true end, balance = "first",
+          retries = 0, response_timeout = 1.5, queue_timeout = "1m",
+          reauthenticate = false, max_fails = 0, fail_duration = "2s",
+          on_request = print, on_response = print, on_tunnel_up = print,
+          on_tunnel_down = setmetatable({}, { __call = print }) },
         a = { hosts = { "[::1]", "127.0.0.1" },
           authenticate = require "reverst.auth".insecure() },
       },
     }]])
     assert.is_false(settings.tunnel.keep_alive_period)
     assert.is_false(settings.drain_timeout)
+    assert.same({ 3000000000, 9, 8 }, { settings.tunnel.registration_timeout,
+      settings.tunnel.max_pending, settings.tunnel.max_pending_per_address })
+    assert.same({ address = "[::1]:2", max_connections = 7,
+      max_connections_per_address = 6 }, settings.http)
+    assert.same({ 10000000, true, "unix:" .. folder .. "/run/control.sock" },
+      { settings.memory_budget, settings.watch, settings.control })
+    assert.is_function(settings.route)
     assert.same({ "a", "b" },
       { settings.groups[1].name, settings.groups[2].name })
     local b = settings.groups[2]
     assert.same({ "b.example", "c.example" }, b.hosts)
     assert.same({ 0, 1500000000, 60000000000 },
       { b.retries, b.response_timeout, b.queue_timeout })
+    assert.same({ false, 0, 2000000000 },
+      { b.reauthenticate, b.max_fails, b.fail_duration })
+    assert.equal("first", balance.kind_of(b.balance))
+    for _, hook in ipairs { "on_request", "on_response", "on_tunnel_up" } do
+      assert.equal(print, b[hook])
+    end
+    assert.is_table(b.on_tunnel_down)
   end)
 
   it("gives way to flags and environment, whose paths are as given", function()
@@ -166,8 +193,6 @@ describe("mistakes in a configuration", function()
     for fields, message in pairs {
       ['hosts = {}, authenticate = auth.insecure()'] =
         "groups.app.hosts: it lists none",
-      ['hosts = { "*.a.example" }, authenticate = auth.insecure()'] =
-        'groups.app.hosts: "%*.a.example": wildcards are not understood',
       ['hosts = { "a.example:80" }, authenticate = auth.insecure()'] =
         'groups.app.hosts: "a.example:80": leave out the port',
       ['hosts = { "http://a.example" }, authenticate = auth.insecure()'] =
@@ -176,9 +201,9 @@ describe("mistakes in a configuration", function()
         '"a b" is not the name of a host; expected the name of a host, got 7',
       ['hosts = { "a", "A" }, authenticate = auth.insecure()'] =
         'groups.app.hosts: "a" is listed twice',
-      ['hosts = { "a" }, authenticate = auth.insecure'] = false,
+      ['hosts = { "*.a.example", "*" }, authenticate = auth.insecure()'] = false,
       ['hosts = { "a" }, authenticate = "basic"'] =
-        'groups.app.authenticate: expected auth.basic .*, got "basic"',
+        'groups.app.authenticate: expected auth.basic .*, got a text',
       ['hosts = { "a" }, authenticate = true'] = "got true",
       ['hosts = { "a" }, authenticate = {}'] = "got a table",
       ['hosts = { "a" }, authenticate = auth.insecure(), retries = -1'] =

@@ -74,7 +74,7 @@ describe("a page of the manual", function()
     shown:wait()
     local text = shown:text "output":gsub(".\b", "")
     for _, row in ipairs(options.server) do
-      assert.truthy(text:find("--" .. row.flag, 1, true), row.flag)
+      assert.truthy(text:find("--" .. (row.flag or ""), 1, true), row.flag)
     end
   end)
 end)
@@ -106,8 +106,10 @@ describe("the README", function()
   it("has every option of the server, with its flags and variable", function()
     local rows = section "The server"
     for _, row in ipairs(options.server) do
-      local words = { "--" .. row.flag, options.variable(row) }
-      words[#words + 1] = row.short and "-" .. row.short
+      local words = {}
+      words[#words + 1] = row.flag and "--" .. row.flag or nil
+      words[#words + 1] = options.variable(row)
+      words[#words + 1] = row.short and "-" .. row.short or nil
       words[#words + 1] = not row.is_flag_only and row.key or nil
       assert(has(rows, words), row.key)
     end

@@ -30,6 +30,9 @@ describe("the table of options", function()
           seen[word] = true
         end
         assert.is_string(row.help, row.key)
+        if name == "server" or name == "group" then
+          assert.truthy(row.effect == "live" or row.effect == "restart", row.key)
+        end
         if row.flag and row.type ~= "switch" then
           assert.is_string(row.argument, row.key)
         end
@@ -52,8 +55,9 @@ describe("the table of options", function()
   it("shows each flag and its variable in the help", function()
     local help = arguments.describe(options.server)
     for _, row in ipairs(options.server) do
-      assert.truthy(help:find("--" .. row.flag .. " " .. row.argument, 1, true))
-      assert.truthy(help:find(options.variable(row), 1, true))
+      local words = { "--" .. (row.flag or ""), row.argument }
+      assert.truthy(help:find(table.concat(words, " "), 1, true))
+      assert.truthy(help:find(options.variable(row) or "", 1, true))
     end
     assert.matches("REVERST_TUNNEL_ADDRESS, default 127.0.0.1:7171", help)
   end)
@@ -228,12 +232,47 @@ describe("a value", function()
     check_all("count", { 0, 10 }, { -1, 11, 1.5, "3", true })
   end)
 
+  it("may be a size", function()
+    for written, bytes in pairs { ["64KiB"] = 65536, ["10MB"] = 10000000,
+      ["1.5GiB"] = 1610612736, ["10mb"] = 10000000, ["512"] = 512, [7] = 7,
+      ["7B"] = 7 } do
+      assert.equal(bytes, check.value({ type = "size" }, written), written)
+    end
+    for _, written in ipairs { "", "x", "64 KiB", "64K", "-1", 0, -1, 0 / 0,
+      math.huge, "1MiBs", "1e3", true, {}, "0B", "9999999GiB" } do
+      local value, message = check.value({ type = "size" }, written)
+      assert.is_nil(value, tostring(written))
+      assert.matches("^expected a size", message)
+    end
+    assert.equal("expected at least 1048576 bytes, got \"64KiB\"",
+      select(2, check.value({ type = "size", least = 1 << 20 }, "64KiB")))
+  end)
+
+  it("may be a socket of the file system", function()
+    check_all("control", { "unix:/run/a.sock", "unix:a" },
+      { "/run/a.sock", "unix:", ":8181", 7, "unix:/" .. ("x"):rep(107) })
+  end)
+
+  it("may be a function, or what can be called", function()
+    check_all("hook", { print, setmetatable({}, { __call = print }) },
+      { "print", {}, 7, true, false })
+  end)
+
+  it("that is secret is never shown", function()
+    for _, row in ipairs(options.client) do
+      for _, value in ipairs(row.is_secret and { 71777, "a 71777", true } or {})
+      do
+        local _, message = check.value(row, value)
+        assert.is_nil(message and message:find("71777", 1, true), row.key)
+      end
+    end
+    local _, message = check.value(options.group[2], "user:71777")
+    assert.matches("got a text$", message)
+  end)
+
   it("names what was meant, or all that could be", function()
-    local row = options.group[3]
     assert.equal('unknown policy "roundrobin" (did you mean "round_robin"?)',
-      select(2, check.value(row, "roundrobin")))
-    assert.equal('unknown policy "x"; expected round_robin',
-      select(2, check.value(row, "x")))
+      select(2, check.value({ type = "policy" }, "roundrobin")))
     assert.equal("unknown level 3; expected trace, debug, info, warn, error "
       .. "or off", select(2, check.value(options.server[1], 3)))
   end)

@@ -23,7 +23,8 @@ local text = require "reverst.text"
 ---@field weight? integer 1 to 65535
 ---@field labels? table<string, string>
 
----@alias reverst.Strategy fun(registration: reverst.Registration): (boolean|reverst.Acceptance|nil), string?
+---@alias reverst.Decision boolean|reverst.Acceptance|nil
+---@alias reverst.Strategy fun(registration: reverst.Registration): reverst.Decision, string?
 
 ---@class reverst.auth
 local auth = {

@@ -1,15 +1,26 @@
 -- Checks one value of an option, by the type in its row.  Each returns the
 -- value as the program uses it; or nil and what is wrong, with a cure.
 
+local address = require "reverst.address"
+local auth = require "reverst.auth"
+local balance = require "reverst.balance"
 local duration = require "reverst.duration"
+local hosts = require "reverst.hosts"
+local paths = require "reverst.paths"
+local size = require "reverst.size"
 local text = require "reverst.text"
 
 local check = {}
 local types = {}
 
+local is_v4, is_v6 = address.is_v4, address.is_v6
+local is_name, is_port, split = address.is_name, address.is_port, address.split
+
 local function got(value)
   if type(value) == "string" then
     return text.quoted(value)
+  elseif value == nil then
+    return "nil"
   elseif type(value) == "number" or type(value) == "boolean" then
     return tostring(value)
   end
@@ -20,11 +31,21 @@ local function expected(what, value)
   return nil, ("expected %s, got %s"):format(what, got(value))
 end
 
-function types.text(_, value)
+-- a secret is not shown
+local function expected_by(row, what, value)
+  if row.is_secret then
+    return nil, ("expected %s, got a %s"):format(what, type(value))
+  end
+  return expected(what, value)
+end
+
+function types.text(row, value)
   if type(value) ~= "string" then
-    return expected("a text", value)
+    return expected_by(row, "a text", value)
   elseif value == "" then
     return nil, "it is empty"
+  elseif value:find("\0", 1, true) then
+    return nil, "it has a byte of value zero"
   end
   return value
 end
@@ -59,10 +80,24 @@ end
 
 function types.count(row, value)
   local count = math.tointeger(value)
-  if type(value) ~= "number" or not count or count < 0 or count > row.most then
-    return expected("a whole number from 0 to " .. row.most, value)
+  local least = row.least or 0
+  if type(value) ~= "number" or not count or count < least
+    or count > row.most then
+    return expected(("a whole number from %d to %d"):format(least, row.most),
+      value)
   end
   return count
+end
+
+function types.size(row, value)
+  local bytes, message = size.parse(value)
+  if not bytes then
+    return nil, ("%s, got %s"):format(message, got(value))
+  elseif row.least and bytes < row.least then
+    return nil, ("expected at least %d bytes, got %s"):format(row.least,
+      got(value))
+  end
+  return bytes
 end
 
 local switches = {
@@ -89,9 +124,9 @@ function types.short_text(_, value)
 end
 
 -- the token of RFC 9110 section 5.6.2
-function types.scheme(_, value)
+function types.scheme(row, value)
   if type(value) ~= "string" or not value:match "^[%w!#$%%&'*+.^_`|~-]+$" then
-    return expected("one word, such as Bearer", value)
+    return expected_by(row, "one word, such as Bearer", value)
   end
   return value
 end
@@ -114,47 +149,6 @@ function types.label(_, value)
   return value
 end
 
-local function is_name(host)
-  if #host > 253 or host == "" then
-    return false
-  end
-  for label in (host .. "."):gmatch "([^.]*)%." do
-    if not label:match "^[%w_-]+$" or #label > 63 then
-      return false
-    end
-  end
-  return true
-end
-
-local function is_literal_v6(host)
-  return host:match "^[%x:.]+$" ~= nil and host:find(":", 1, true) ~= nil
-end
-
-local function is_v4(host)
-  local parts = { host:match "^(%d+)%.(%d+)%.(%d+)%.(%d+)$" }
-  for _, part in ipairs(parts) do
-    if #part > 3 or tonumber(part) > 255 then
-      return false
-    end
-  end
-  return #parts == 4
-end
-
-local function is_port(port, least)
-  return port:match "^%d+$" and #port <= 5
-    and tonumber(port) >= least and tonumber(port) <= 65535
-end
-
--- host (without brackets) and port
-local function split(address)
-  local host, port = address:match "^%[(.*)%]:(%d+)$"
-  if host then
-    return is_literal_v6(host) and host, port
-  end
-  host, port = address:match "^([^:]*):([^:]*)$"
-  return host, port
-end
-
 function types.listen(row, value)
   if type(value) ~= "string" then
     return expected('an address, such as "' .. row.default .. '"', value)
@@ -162,10 +156,13 @@ function types.listen(row, value)
   local host, port = split(value)
   if not host then
     return expected('HOST:PORT, such as "' .. row.default .. '"', value)
+  elseif port == "" then
+    return nil, ("%s has no port; write it as \"%s\""):format(got(value),
+      row.default)
   elseif not is_port(port, 0) then
     return nil, ("the port of %s is not a number up to 65535"):format(
       got(value))
-  elseif host ~= "" and not is_v4(host) and not is_literal_v6(host) then
+  elseif host ~= "" and not is_v4(host) and not is_v6(host) then
     return nil, ("%s: a name cannot be listened on; write an address of this "
       .. 'machine, such as "127.0.0.1:%s" or ":%s" for all'):format(
       got(value), port, port)
@@ -179,7 +176,7 @@ function types.dial(row, value)
   end
   local host, port = split(value)
   if not host or host == "" or not is_port(port, 1)
-    or not (is_name(host) or is_literal_v6(host)) then
+    or not (is_name(host) or is_v6(host)) then
     return expected('HOST:PORT, such as "' .. row.default .. '"', value)
   end
   return value
@@ -190,7 +187,7 @@ function types.name(_, value)
     return expected("a name", value)
   elseif value:find("://", 1, true) then
     return nil, ("%s is a URL; leave only its host"):format(got(value))
-  elseif not is_name(value) and not is_literal_v6(value) then
+  elseif not is_name(value) and not is_v6(value) then
     return expected("the name of a host, without port,", value)
   end
   return value
@@ -207,6 +204,19 @@ function types.group(_, value)
   return value
 end
 
+function types.control(_, value)
+  local path = type(value) == "string" and value:match "^unix:(.+)$"
+  if not path or path:find("\0", 1, true) then
+    return expected('a socket, such as "unix:/run/reverst/control.sock"', value)
+  end
+  path = paths.resolve(path)
+  if #path > 107 then
+    return nil, ("the path of a socket has at most 107 bytes; %s has %d"):format(
+      got(path), #path)
+  end
+  return "unix:" .. path
+end
+
 function types.origin(_, value)
   local bare = value:gsub("^http://", ""):gsub("/$", "")
   if value:match "^https://" then
@@ -217,7 +227,7 @@ function types.origin(_, value)
   end
   local host, port = split(bare)
   if host and is_port(port, 1) and (host == "" or is_name(host)
-    or is_literal_v6(host)) then
+    or is_v6(host)) then
     return value
   elseif bare ~= value and is_name(bare) then
     return value
@@ -226,54 +236,33 @@ function types.origin(_, value)
     .. "http://127.0.0.1:8080 or unix:/run/app.sock", value)
 end
 
-local function check_host(value)
-  if type(value) ~= "string" then
-    return expected("the name of a host", value)
-  end
-  local host = value:lower():gsub("%.$", "")
-  if host:find("://", 1, true) then
-    return nil, ("%s is a URL; leave only its host"):format(got(value))
-  elseif host:find("*", 1, true) then
-    return nil, ("%s: wildcards are not understood; name each host"):format(
-      got(value))
-  elseif host:match "^%[[%x:.]+%]$" or is_name(host) then
-    return host
-  elseif host:match "^[^:]*:%d+$" then
-    return nil, ("%s: leave out the port; a group has its hosts on every "
-      .. "port"):format(got(value))
-  end
-  return nil, ("%s is not the name of a host"):format(got(value))
-end
-
 function types.hosts(_, value)
-  if type(value) == "string" then
-    return nil, ('expected a list; write { "%s" }'):format(
-      text.printable(value))
-  elseif type(value) ~= "table" then
-    return expected('a list of hosts, such as { "app.example.com" }', value)
-  elseif #value == 0 then
-    return nil, 'it lists none; write { "app.example.com" }'
-  end
-  local hosts, problems = {}, {}
-  for _, entry in ipairs(value) do
-    local host, message = check_host(entry)
-    hosts[#hosts + 1] = host
-    problems[#problems + 1] = message
-  end
-  if #problems > 0 then
-    return nil, table.concat(problems, "; ")
-  end
-  return hosts
+  return hosts.check(value)
 end
 
+-- a text may be a secret: it is not shown
 function types.authenticate(_, value)
-  local metatable = getmetatable(value)
-  if type(value) == "function"
-    or type(metatable) == "table" and metatable.__call then
+  local constructor = auth.constructor_name(value)
+  if constructor then
+    return nil, ("%s was not called; write %s%s"):format(constructor,
+      constructor, constructor == "auth.insecure" and "()" or " { ... }")
+  elseif text.is_callable(value) then
     return value
   end
   return nil, ("expected auth.basic { ... }, auth.bearer { ... }, "
-    .. "auth.insecure() or a function, got %s"):format(got(value))
+    .. "auth.insecure() or a function, got %s"):format(
+      type(value) == "string" and "a text" or got(value))
+end
+
+function types.policy(_, value)
+  return balance.of(value)
+end
+
+function types.hook(_, value)
+  if not text.is_callable(value) then
+    return expected("a function", value)
+  end
+  return value
 end
 
 local function check_each(row, values)

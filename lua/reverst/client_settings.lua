@@ -13,7 +13,7 @@ local text = require "reverst.text"
 ---@field group? string the group to join; default: the server's name
 ---@field ca_path? string PEM file with the roots to trust; default: the system's
 ---@field insecure? boolean do not check the server's certificate
----@field credentials? reverst.Credentials auth.basic_credentials(…) or auth.bearer_credentials(…); or by the fields below
+---@field credentials? reverst.Credentials of auth.basic_credentials; or the fields below
 ---@field username? string basic credentials, with password or password_path
 ---@field password? string
 ---@field password_path? string a file, read again before each dial

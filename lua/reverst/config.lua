@@ -8,38 +8,61 @@ local rows = require "reverst.rows"
 local text = require "reverst.text"
 
 -- What config.lua returns.  A duration is "30s", "1m30s", "500ms" or a number
--- of seconds; false is off.
+-- of seconds; false is off.  A size is "64KiB", "10MB" or a number of bytes.
 
 ---@alias reverst.Duration string|number
+---@alias reverst.Size string|integer
+
+--- Gives the name of a group, a response, or nil: then the hosts decide.
+---@alias reverst.Route fun(request: reverst.Request): string|reverst.Response|nil
 
 ---@class reverst.Config
 ---@field tunnel? reverst.TunnelConfig
----@field http? { address?: string } where visitors connect; default "127.0.0.1:8181"
+---@field http? reverst.HttpConfig
 ---@field log? reverst.LogConfig
----@field drain_timeout? reverst.Duration|false
+---@field drain_timeout? reverst.Duration|false default "30s"
 ---@field secret_path? string relative to this file; else derived from the private key
----@field groups table<string, reverst.GroupConfig>
+---@field memory_budget? reverst.Size of buffered bodies; default "256MiB"
+---@field control? string "unix:/run/reverst/control.sock"
+---@field watch? boolean reload whenever a file of the configuration changes
+---@field route? reverst.Route
+---@field groups table<string, reverst.GroupConfig> by the names that clients register with
 
 ---@class reverst.TunnelConfig
 ---@field address? string where tunnel clients connect; default "127.0.0.1:7171"
 ---@field server_name? string required, here or by -n
 ---@field certificate_path? string required, here or by -c; relative to this file
 ---@field private_key_path? string required, here or by -k
----@field max_idle_timeout? reverst.Duration
----@field keep_alive_period? reverst.Duration|false
+---@field max_idle_timeout? reverst.Duration default "1m"
+---@field keep_alive_period? reverst.Duration|false default "30s"
 ---@field retry_threshold? integer default 1024
+---@field registration_timeout? reverst.Duration default "10s"
+---@field max_pending? integer default 16384
+---@field max_pending_per_address? integer default 256
+
+---@class reverst.HttpConfig
+---@field address? string where visitors connect; default "127.0.0.1:8181"
+---@field max_connections? integer default: half of the open files allowed, at most 65536
+---@field max_connections_per_address? integer default 1000
 
 ---@class reverst.LogConfig
 ---@field level? "trace"|"debug"|"info"|"warn"|"error"|"off"
 ---@field format? "logfmt"|"json"
 
 ---@class reverst.GroupConfig
----@field hosts string[]
+---@field hosts string[] names, "*.example.com" (all below), "*" (all others)
 ---@field authenticate reverst.Strategy
----@field balance? "round_robin"
+---@field reauthenticate? boolean default true
+---@field balance? string|reverst.Policy default "round_robin"
 ---@field retries? integer default 2
 ---@field response_timeout? reverst.Duration|false default false
 ---@field queue_timeout? reverst.Duration default "30s"
+---@field max_fails? integer default 3
+---@field fail_duration? reverst.Duration default "10s"
+---@field on_request? fun(request: reverst.Request): reverst.Response|nil
+---@field on_response? fun(request: reverst.Request, response: reverst.Response)
+---@field on_tunnel_up? fun(tunnel: reverst.Tunnel)
+---@field on_tunnel_down? fun(tunnel: reverst.Tunnel, reason: string)
 
 local config = {}
 
@@ -121,6 +144,11 @@ end
 ---@return string[]|nil problems all of them
 function config.settings(file, given, overrides)
   local problems, complain = new_problems(file)
+  if type(given) ~= "table" then
+    return nil, { ("%s: expected a table, got %s; write { tunnel = ..., http = "
+      .. "..., groups = ... }"):format(file,
+        given == nil and "nil" or "a " .. type(given)) }
+  end
   local from_file = check_file(complain, given, true)
   local settings = join(complain, from_file, given, overrides, #problems > 0)
   if #problems > 0 then

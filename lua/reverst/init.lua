@@ -53,6 +53,7 @@ local function as_options(group)
     group_options.insecure = true
     group_options.authenticate = nil
   end
+  group_options.forget_credentials = not group.reauthenticate
   return group_options
 end
 

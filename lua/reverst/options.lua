@@ -1,13 +1,14 @@
 -- Every option there is.  Flags, environment variables, the validation of
 -- config.lua and --help come from these tables.
 --
--- A row: key (its place in config.lua), flag and short (without dashes), type
--- (see check.lua) with its choices or off (may be false), default, required,
--- effect (when a change of it counts: "restart", or "live" for new requests),
--- argument and help; is_flag_only: it is not in config.lua; many (the value is
--- a list: the flag may come again), commas (they separate values of a flag; in
--- the environment they always do), aliases (other names of the flag).  A flag's
--- environment variable is REVERST_ and its name.
+-- A row: key (its place in config.lua), flag and short (without dashes; no flag:
+-- in config.lua only), type (see check.lua) with its choices, bounds (least,
+-- most) or off (may be false), default, required, effect (of a change, at a
+-- reload: "live", or "restart": it needs one), argument and help; is_flag_only:
+-- it is not in config.lua; many (the value is a list: the flag may come again),
+-- commas (they separate values of a flag; in the environment they always do),
+-- aliases (other names of the flag), is_secret (its value is never printed).  A
+-- flag's environment variable is REVERST_ and its name.
 
 local options = {}
 
@@ -15,7 +16,7 @@ local levels = { "trace", "debug", "info", "warn", "error", "off" }
 
 local log = {
   key = "log.level", flag = "log", short = "l", argument = "LEVEL",
-  type = "choice", choices = levels, default = "info", effect = "restart",
+  type = "choice", choices = levels, default = "info", effect = "live",
   help = "what is logged: " .. table.concat(levels, ", "),
 }
 
@@ -24,12 +25,12 @@ options.server = {
   {
     key = "log.format", flag = "log-format", argument = "FORMAT",
     type = "choice", what = "format", choices = { "logfmt", "json" },
-    default = "logfmt", effect = "restart",
+    default = "logfmt", effect = "live",
     help = "how it is written: logfmt, json",
   },
   {
     key = "groups_path", flag = "tunnel-groups", short = "g",
-    argument = "FILE", type = "path", is_flag_only = true, effect = "restart",
+    argument = "FILE", type = "path", is_flag_only = true, effect = "live",
     help = "Lua file that returns groups; they replace those of config.lua",
   },
   {
@@ -40,7 +41,7 @@ options.server = {
   {
     key = "http.address", flag = "http-address", short = "s",
     argument = "ADDR", type = "listen", default = "127.0.0.1:8181",
-    effect = "restart", help = "where visitors connect (HTTP, TCP)",
+    effect = "live", help = "where visitors connect (HTTP, TCP)",
   },
   {
     key = "tunnel.server_name", flag = "server-name", short = "n",
@@ -49,12 +50,12 @@ options.server = {
   },
   {
     key = "tunnel.private_key_path", flag = "private-key-path", short = "k",
-    argument = "FILE", type = "path", required = true, effect = "restart",
+    argument = "FILE", type = "path", required = true, effect = "live",
     help = "PEM file with the private key",
   },
   {
     key = "tunnel.certificate_path", flag = "certificate-path", short = "c",
-    argument = "FILE", type = "path", required = true, effect = "restart",
+    argument = "FILE", type = "path", required = true, effect = "live",
     help = "PEM file with the certificate of that name, and its chain",
   },
   {
@@ -74,44 +75,123 @@ options.server = {
       .. "newcomers must prove their address",
   },
   {
+    key = "tunnel.registration_timeout", flag = "registration-timeout",
+    argument = "DURATION", type = "duration", default = "10s",
+    effect = "restart", help = "from a client's first packet to the decision "
+      .. "of authenticate",
+  },
+  {
+    key = "tunnel.max_pending", flag = "max-pending", argument = "COUNT",
+    type = "count", least = 1, most = 1000000, default = 16384,
+    effect = "restart", help = "unregistered connections; more are refused",
+  },
+  {
+    key = "tunnel.max_pending_per_address", flag = "max-pending-per-address",
+    argument = "COUNT", type = "count", least = 1, most = 1000000,
+    default = 256, effect = "restart", help = "likewise, of one address",
+  },
+  {
+    key = "http.max_connections", flag = "max-connections", argument = "COUNT",
+    type = "count", least = 1, most = 10000000, effect = "restart",
+    help = "visitors' connections; else half of the open files allowed, at "
+      .. "most 65536",
+  },
+  {
+    key = "http.max_connections_per_address",
+    flag = "max-connections-per-address", argument = "COUNT", type = "count",
+    least = 1, most = 10000000, default = 1000, effect = "restart",
+    help = "likewise, of one address",
+  },
+  {
+    key = "memory_budget", flag = "memory-budget", argument = "SIZE",
+    type = "size", least = 1024 * 1024, default = "256MiB", effect = "restart",
+    help = "buffered bodies; beyond it new requests are answered 503",
+  },
+  {
     key = "secret_path", flag = "secret-path", argument = "FILE",
     type = "path", effect = "restart", help = "32 random bytes or more, kept "
       .. "over restarts; else derived from the private key",
   },
   {
     key = "drain_timeout", flag = "drain-timeout", argument = "DURATION",
-    type = "duration", off = true, default = "30s", effect = "restart",
+    type = "duration", off = true, default = "30s", effect = "live",
     help = "how long requests may go on after SIGTERM; off: no limit",
+  },
+  {
+    key = "control", flag = "control", argument = "unix:PATH",
+    type = "control", effect = "restart",
+    help = "socket of reverst reload, status, stats and drain",
+  },
+  {
+    key = "watch", flag = "watch", type = "switch", default = false,
+    effect = "restart", help = "reload whenever a file of the configuration "
+      .. "changes",
+  },
+  {
+    key = "route", type = "hook", effect = "live", help = "function of a "
+      .. "request: the name of a group, a response, or nil for the hosts",
   },
 }
 
 -- in config.lua only, below groups.NAME
 options.group = {
   {
-    key = "hosts", type = "hosts", required = true, effect = "restart",
-    help = "names of hosts whose requests go to this group",
+    key = "hosts", type = "hosts", required = true, effect = "live",
+    help = "hosts whose requests go to this group: names, *.example.com, or *",
   },
   {
     key = "authenticate", type = "authenticate", required = true,
-    effect = "restart", help = "who may join: auth.basic, auth.bearer, "
-      .. "auth.insecure or a function of a registration",
+    effect = "live", help = "who may join: auth.basic, auth.bearer, "
+      .. "auth.external, auth.any, auth.all, auth.insecure or a function of a "
+      .. "registration",
   },
   {
-    key = "balance", type = "choice", what = "policy",
-    choices = { "round_robin" }, default = "round_robin", effect = "restart",
-    help = "which tunnel gets a request",
+    key = "reauthenticate", type = "switch", default = true, effect = "live",
+    help = "ask again about its tunnels when authenticate has changed; false: "
+      .. "what they registered with is forgotten at once",
   },
   {
-    key = "retries", type = "count", most = 15, default = 2,
-    effect = "restart", help = "tunnels that are tried after the first",
+    key = "balance", type = "policy", default = "round_robin", effect = "live",
+    help = "which tunnel gets a request: the name of a policy, one of "
+      .. "reverst.balance, or a function of tunnels and a request",
+  },
+  {
+    key = "retries", type = "count", most = 15, default = 2, effect = "live",
+    help = "tunnels that are tried after the first",
   },
   {
     key = "response_timeout", type = "duration", off = true, default = false,
-    effect = "restart", help = "how long an answer may be in coming",
+    effect = "live", help = "how long an answer may be in coming",
   },
   {
-    key = "queue_timeout", type = "duration", default = "30s",
-    effect = "restart", help = "how long a request may wait for a busy tunnel",
+    key = "queue_timeout", type = "duration", default = "30s", effect = "live",
+    help = "how long a request may wait for a busy tunnel",
+  },
+  {
+    key = "max_fails", type = "count", most = 1000000, default = 3,
+    effect = "live", help = "a tunnel that fails so many requests within "
+      .. "fail_duration gets none for as long, while another is there; 0: never",
+  },
+  {
+    key = "fail_duration", type = "duration", default = "10s", effect = "live",
+    help = "see max_fails",
+  },
+  {
+    key = "on_request", type = "hook", effect = "live", help = "function of a "
+      .. "request, which it may change; a response that it returns is sent "
+      .. "instead",
+  },
+  {
+    key = "on_response", type = "hook", effect = "live", help = "function of "
+      .. "a request and its response, whose status and headers it may change",
+  },
+  {
+    key = "on_tunnel_up", type = "hook", effect = "live",
+    help = "function of a tunnel that has joined",
+  },
+  {
+    key = "on_tunnel_down", type = "hook", effect = "live",
+    help = "function of a tunnel that has gone, and the reason",
   },
 }
 
@@ -146,6 +226,7 @@ options.client = {
   },
   {
     key = "password", flag = "password", argument = "PASSWORD", type = "text",
+    is_secret = true,
     help = "better in a file: other users see the arguments",
   },
   {
@@ -155,6 +236,7 @@ options.client = {
   },
   {
     key = "token", flag = "token", argument = "TOKEN", type = "text",
+    is_secret = true,
     help = "the bearer token of the group, instead of these",
   },
   {
@@ -164,6 +246,7 @@ options.client = {
   },
   {
     key = "scheme", flag = "scheme", argument = "WORD", type = "scheme",
+    is_secret = true,
     help = "what stands before the credentials; Basic or Bearer otherwise",
   },
   {
@@ -218,6 +301,35 @@ options.import = {
 --- The variable that sets a row's option; nil when no flag does.
 function options.variable(row)
   return row.flag and "REVERST_" .. row.flag:upper():gsub("-", "_") or nil
+end
+
+-- "http.address" of "address", "groups.NAME.hosts" of "hosts"
+local places
+
+local function index_places()
+  places = {}
+  local function add(key, place)
+    places[key] = places[key] or {}
+    table.insert(places[key], place)
+  end
+  for _, row in ipairs(options.server) do
+    if not row.is_flag_only then
+      add(row.key:match "[^.]+$", row.key)
+    end
+  end
+  for _, row in ipairs(options.group) do
+    add(row.key, "groups.NAME." .. row.key)
+  end
+end
+
+--- Where in config.lua a key of that name may stand.
+---@param key any
+---@return string[]
+function options.places(key)
+  if not places then
+    index_places()
+  end
+  return places[key] or {}
 end
 
 --- The value at a key such as "tunnel.address".

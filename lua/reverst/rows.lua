@@ -1,6 +1,7 @@
 -- Checks a table by the rows of options.lua.
 
 local check = require "reverst.check"
+local options = require "reverst.options"
 local paths = require "reverst.paths"
 local text = require "reverst.text"
 
@@ -22,11 +23,20 @@ function rows.known_keys(list)
   return keys, sections
 end
 
+-- what was meant, or where else a key of that name belongs
+local function cure_for(key, known)
+  local suggestion = text.suggestion(key, text.sorted_keys(known))
+  local places = options.places(key)
+  if suggestion == "" and #places > 0 then
+    return ("; it belongs to %s"):format(text.any_of(places))
+  end
+  return suggestion
+end
+
 function rows.complain_of_unknown(complain, place, given, known)
   for _, key in ipairs(text.sorted_keys(given)) do
     if not known[key] then
-      complain(text.field(place, key), "unknown key%s",
-        text.suggestion(key, text.sorted_keys(known)))
+      complain(text.field(place, key), "unknown key%s", cure_for(key, known))
     end
   end
 end

@@ -56,9 +56,11 @@ local lists = {}
 
 function lists.options(name)
   return list(name, function(lines, row)
-    lines[#lines + 1] = ".It " .. flags_of(row)
-      .. (row.argument and " Ar " .. row.argument or "")
-    return true
+    if row.flag then
+      lines[#lines + 1] = ".It " .. flags_of(row)
+        .. (row.argument and " Ar " .. row.argument or "")
+      return true
+    end
   end)
 end
 

@@ -13,7 +13,7 @@ local function check_member(name, i, member)
   elseif strategy.constructors[member] then
     strategy.fail(name, "member %d: %s was not called; write %s", i,
       strategy.constructors[member], strategy.constructors[member] .. "(...)")
-  elseif not strategy.is_callable(member) then
+  elseif not text.is_callable(member) then
     -- its value may be a secret
     strategy.fail(name, "member %d: expected a strategy such as auth.basic "
       .. "{ ... }, or a function, got a %s", i, type(member))
@@ -25,7 +25,7 @@ end
 ---@param list any
 ---@return reverst.Strategy[]
 function members.check(name, list)
-  if strategy.is_callable(list) or type(list) ~= "table" then
+  if text.is_callable(list) or type(list) ~= "table" then
     strategy.fail(name, "expected a list; write %s%s", name, example)
   end
   local last = 0

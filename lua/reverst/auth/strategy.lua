@@ -55,18 +55,16 @@ function strategy.fingerprint_of(name, parts)
   return fingerprint(table.concat(pieces, "\0"))
 end
 
---- `schemes`: those whose registrations it may accept, in lower case; nil: any.
----@param fields { kind: string, schemes: string[]|nil, fingerprint: string|nil, authenticate: fun(registration: reverst.Registration): any, any }
+---@class reverst.StrategyFields
+---@field kind string
+---@field schemes? string[] whose registrations it may accept, in lower case; nil: any
+---@field fingerprint? string
+---@field authenticate fun(registration: reverst.Registration): any, any
+
+---@param fields reverst.StrategyFields
 ---@return reverst.Strategy
 function strategy.new(fields)
   return setmetatable(fields, Strategy)
-end
-
---- Something that can be called with a registration.
-function strategy.is_callable(value)
-  local metatable = getmetatable(value)
-  return type(value) == "function"
-    or type(metatable) == "table" and metatable.__call ~= nil
 end
 
 --- Is it one of those that are made here?

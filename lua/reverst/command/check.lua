@@ -1,6 +1,7 @@
 -- reverst check config.lua: says what would be served, or all that is wrong.
 
 local auth = require "reverst.auth"
+local balance = require "reverst.balance"
 local command = require "reverst.command"
 local core = require "reverst.core"
 local options = require "reverst.options"
@@ -27,7 +28,16 @@ local function describe_group(group)
   say("  group %s", text.quoted(group.name))
   say("    hosts         %s", table.concat(group.hosts, ", "))
   say("    authenticate  %s", auth.kind_of(group.authenticate))
-  say("    balance       %s", group.balance)
+  say("    balance       %s", balance.kind_of(group.balance))
+  local hooks = {}
+  for _, row in ipairs(options.group) do
+    if row.type == "hook" and group[row.key] then
+      hooks[#hooks + 1] = row.key
+    end
+  end
+  if #hooks > 0 then
+    say("    hooks         %s", table.concat(hooks, ", "))
+  end
 end
 
 local function describe(settings, path)
@@ -39,6 +49,12 @@ local function describe(settings, path)
   if path and settings.groups_path then
     say("  groups of %s, which replace those of %s",
       text.printable(settings.groups_path), text.printable(path))
+  end
+  if settings.route then
+    say("  route     a function; else by host")
+  end
+  if settings.control then
+    say("  control   %s", text.printable(settings.control))
   end
   for _, group in ipairs(settings.groups) do
     describe_group(group)

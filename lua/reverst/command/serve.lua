@@ -1,6 +1,7 @@
 -- reverst config.lua: runs a server.
 
 local auth = require "reverst.auth"
+local balance = require "reverst.balance"
 local command = require "reverst.command"
 local config = require "reverst.config"
 local core = require "reverst.core"
@@ -34,7 +35,8 @@ local function log_start(server, settings)
   log.info("listening", { ["for"] = "visitors", transport = "http",
     address = server:http_address() })
   for _, group in ipairs(settings.groups) do
-    log.info("serving", { group = group.name, balance = group.balance,
+    log.info("serving", { group = group.name,
+      balance = balance.kind_of(group.balance),
       hosts = table.concat(group.hosts, ","),
       authenticate = auth.kind_of(group.authenticate) })
   end
