@@ -4,9 +4,6 @@
 
 #include <stdlib.h>
 
-/* How often tunnels that were replaced are looked at. */
-#define PATROL (250 * RV_MILLISECOND)
-
 static bool is_id(struct rv_span text) {
   if (text.length != RV_INSTANCE_LENGTH)
     return false;
@@ -31,46 +28,12 @@ static char *make_key(struct rv_span id, const char *group) {
   return key;
 }
 
-/* ---- the one that was replaced ---- */
-
-static void close_if_done(const struct rv_instance *instance, uint64_t now) {
-  struct rv_server_tunnel *tunnel = instance->tunnel->carrier;
-
-  if (rv_server_tunnel_active(tunnel) == 0 ||
-      (now >= instance->judged_from && rv_server_tunnel_is_suspect(tunnel)))
-    rv_server_tunnel_close(tunnel, RV_LINK_SERVER_ERROR, RV_SPAN("replaced"));
-}
-
-static void patrol_later(struct rv_instances *instances) {
-  rv_timer_set(&instances->engine->timers, &instances->timer,
-      instances->engine->now + PATROL);
-}
-
-static void on_timer(struct rv_timer *timer) {
-  struct rv_instances *instances =
-      rv_container_of(timer, struct rv_instances, timer);
-
-  rv_list_each(node, &instances->replaced)
-      close_if_done(rv_container_of(node, struct rv_instance, replaced),
-          instances->engine->now);
-  if (!rv_list_empty(&instances->replaced))
-    patrol_later(instances);
-}
-
-/* The ping tells soon whether its answers can still come; it has a second to be
-   answered, however long the tunnel had been silent before. */
 static void replace(
     struct rv_instances *instances, struct rv_instance *instance) {
   rv_map_remove(&instances->current, &instance->node);
-  instance->tunnel->replaced = true;
-  rv_list_push(&instances->replaced, &instance->replaced);
-  instance->judged_from = instances->engine->now + RV_SECOND;
-  rv_server_tunnel_ping(instance->tunnel->carrier);
-  close_if_done(instance, instances->engine->now);
-  patrol_later(instances);
+  rv_retirement_begin(
+      instances->retirement, instance->tunnel, RV_REFUSAL_REPLACED);
 }
-
-/* ---- the newcomer ---- */
 
 void rv_instances_take_over(struct rv_instances *instances,
     struct rv_instance *instance, const struct rv_group *group,
@@ -95,20 +58,16 @@ void rv_instances_take_over(struct rv_instances *instances,
 void rv_instances_remove(
     struct rv_instances *instances, struct rv_instance *instance) {
   rv_map_remove(&instances->current, &instance->node);
-  rv_list_remove(&instance->replaced);
   free(instance->key);
   instance->key = NULL;
 }
 
-void rv_instances_init(
-    struct rv_instances *instances, struct rv_engine *engine) {
-  *instances = (struct rv_instances){ .engine = engine };
+void rv_instances_init(struct rv_instances *instances, struct rv_engine *engine,
+    struct rv_retirement *retirement) {
+  *instances = (struct rv_instances){ .retirement = retirement };
   rv_map_init(&instances->current, engine->hash_secret);
-  rv_list_init(&instances->replaced);
-  rv_timer_init(&instances->timer, on_timer);
 }
 
 void rv_instances_deinit(struct rv_instances *instances) {
-  rv_timer_stop(&instances->engine->timers, &instances->timer);
   rv_map_deinit(&instances->current);
 }

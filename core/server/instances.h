@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "server/group.h"
+#include "server/retirement.h"
 
 /* 128 bits in hex: nobody else can guess them. */
 #define RV_INSTANCE_KEY RV_SPAN("Reverst-Instance")
@@ -14,26 +15,22 @@ enum { RV_INSTANCE_LENGTH = 32 };
 /* Of an accepted tunnel. Zero-initialised plus `tunnel`. */
 struct rv_instance {
   struct rv_map_node node; /* by group and id, unless it was replaced */
-  struct rv_list replaced; /* node of instances->replaced */
-  uint64_t judged_from;    /* engine time: when silence begins to count */
   reverst_tunnel *tunnel;
   char *key; /* NULL: the client named none */
 };
 
 struct rv_instances {
-  struct rv_engine *engine;
+  struct rv_retirement *retirement;
   struct rv_map current;
-  struct rv_list replaced; /* tunnels that finish what they have */
-  struct rv_timer timer;   /* looks whether they have */
 };
 
-void rv_instances_init(
-    struct rv_instances *instances, struct rv_engine *engine);
+/* `retirement` gets those that are replaced. */
+void rv_instances_init(struct rv_instances *instances, struct rv_engine *engine,
+    struct rv_retirement *retirement);
 void rv_instances_deinit(struct rv_instances *instances); /* all removed */
 
 /* A registration was accepted: a tunnel of the same instance in the same group
-   gets no new request from now on, and is closed (code 1, "replaced") when its
-   own are done or it is suspect. Whoever asks was authenticated, and knows an
+   retires ("replaced"). Whoever asks was authenticated, and knows an
    id that only the client and the server know. Nothing happens to a
    registration without an id, nor when memory is short. */
 void rv_instances_take_over(struct rv_instances *instances,

@@ -33,7 +33,7 @@ static void free_parts(struct reverst_server *server) {
   rv_front_free(server->front);
   server->front = NULL; /* the statistics may still be asked for */
   rv_server_deinit_tunnels(server);
-  rv_groups_deinit(&server->groups);
+  rv_server_deinit_routing(server);
   rv_qpack_free(server->qpack);
   free(server->certificate_path);
   free(server->private_key_path);
@@ -190,6 +190,8 @@ static int open_endpoint(
       .connection_window = STRANGER_WINDOW,
     },
     .alpn = RV_TUNNEL_ALPN,
+    .max_pending = options->tunnel.max_pending,
+    .max_pending_per_address = options->tunnel.max_pending_per_address,
     .retry_threshold = options->tunnel.retry_threshold == REVERST_NONE
                            ? RV_QUIC_ALWAYS
                            : options->tunnel.retry_threshold,
@@ -273,9 +275,12 @@ static int new_loop(struct reverst_server *server, struct event_base *base,
   server->engine = rv_loop_engine(server->loop);
   server->close_job.run = run_close_job;
   rv_timer_init(&server->drain_timer, on_drain_timeout);
+  server->registration_timeout = options->tunnel.registration_timeout
+                                     ? options->tunnel.registration_timeout
+                                     : 10 * RV_SECOND;
   server->drain_timeout =
       options->drain_timeout ? options->drain_timeout : 30 * RV_SECOND;
-  rv_groups_init(&server->groups, server->engine);
+  rv_server_init_routing(server);
   rv_router_init(&server->router, server->engine, &server->groups);
   server->router.on_short_of_memory = on_short_of_memory;
   rv_server_init_tunnels(server);
@@ -311,24 +316,6 @@ const char *reverst_server_tunnel_address(const reverst_server *server) {
 
 const char *reverst_server_http_address(const reverst_server *server) {
   return server->http_address;
-}
-
-int reverst_server_add_group(
-    reverst_server *server, const reverst_group_options *options) {
-  struct rv_group_fault group_fault;
-  int r;
-
-  if (server->state == RV_SERVER_CLOSED)
-    return REVERST_ERR_CLOSED;
-  r = rv_groups_add(&server->groups, options, &group_fault);
-  if (r < 0)
-    rv_log(server->engine, REVERST_LOG_ERROR, "group_not_added",
-        rv_log_text("group", options->name ? options->name : ""),
-        rv_log_text("value", group_fault.value),
-        rv_log_text("other_group", group_fault.other),
-        rv_log_text("error",
-            group_fault.what[0] ? group_fault.what : reverst_strerror(r)));
-  return r;
 }
 
 void reverst_server_get_stats(

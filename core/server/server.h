@@ -28,12 +28,16 @@ struct reverst_server {
   struct rv_qpack *qpack;
   struct rv_front *front;
   struct rv_groups groups;
+  struct rv_list removed; /* groups whose tunnels have yet to be told */
+  struct rv_job removal_job;
   struct rv_router router;
 
   struct rv_registration_owner registration_owner;
   struct rv_list tunnels; /* all connections, registered or not */
   uint64_t last_id;
   struct rv_instances instances;
+  struct rv_retirement retirement;
+  uint64_t registration_timeout;
   uint64_t tunnel_count, pending_count, accepted_count, refused_count;
 
   char *certificate_path, *private_key_path; /* read anew on demand */
@@ -55,6 +59,10 @@ void rv_server_init_tunnels(struct reverst_server *server);
 void rv_server_deinit_tunnels(struct reverst_server *server); /* none left */
 void rv_server_drain_tunnels(struct reverst_server *server);
 void rv_server_close_tunnels(struct reverst_server *server);
+
+/* server/routing.c: groups. */
+void rv_server_init_routing(struct reverst_server *server);
+void rv_server_deinit_routing(struct reverst_server *server); /* all ended */
 
 /* Something ended: a server that waits for it looks again. */
 void rv_server_check_closing(struct reverst_server *server);

@@ -206,8 +206,14 @@ void rv_tunnel_forget(reverst_tunnel *tunnel) {
   tunnel->facts = NULL;
 }
 
+void rv_tunnel_close(reverst_tunnel *tunnel, enum rv_refusal why) {
+  tunnel->goodbye = rv_refusal_reason(why).data;
+  rv_server_tunnel_close(
+      tunnel->carrier, rv_refusal_code(why), rv_refusal_reason(why));
+}
+
 bool rv_tunnel_is_open(const reverst_tunnel *tunnel) {
-  return !tunnel->replaced && tunnel->carrier != NULL &&
+  return !tunnel->retired && tunnel->carrier != NULL &&
          rv_server_tunnel_is_live(tunnel->carrier) &&
          !rv_server_tunnel_is_draining(tunnel->carrier);
 }

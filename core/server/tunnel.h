@@ -22,7 +22,7 @@ struct reverst_tunnel {
   struct rv_list node; /* of group->tunnels, while it is live */
   /* NULL: it has not been accepted. Stays until on_tunnel_down has returned. */
   struct rv_group *group;
-  struct rv_server_tunnel *carrier; /* NULL: it has gone */
+  struct rv_server_tunnel *carrier; /* its connection; NULL: it has gone */
   uint64_t id;                      /* unique in the engine, never 0 */
   const char *peer;
   struct rv_tunnel_facts *facts; /* there from the decision on */
@@ -38,7 +38,13 @@ struct reverst_tunnel {
   uint64_t failing_since, failing_until;
   unsigned fails;
 
-  bool replaced; /* no new requests: it goes when it has answered all */
+  struct rv_list retired_node; /* of a retirement */
+  uint64_t judged_from;        /* engine time: when silence begins to count */
+  enum rv_refusal retires_for;
+  bool retired; /* no new requests: it goes when it has answered all */
+
+  bool announced;      /* on_tunnel_up has begun, on_tunnel_down has not */
+  const char *goodbye; /* why we closed it, for on_tunnel_down; or NULL */
 };
 
 /* Takes down what the client said, as `options` has it (may be NULL); also
@@ -50,6 +56,9 @@ int rv_tunnel_describe(reverst_tunnel *tunnel, struct rv_engine *engine,
 
 /* Wipes and frees what it said. */
 void rv_tunnel_forget(reverst_tunnel *tunnel);
+
+/* Closes it, with the code and reason of a refusal; the requests on it fail. */
+void rv_tunnel_close(reverst_tunnel *tunnel, enum rv_refusal why);
 
 /* May it get new requests, if it has a free stream? */
 bool rv_tunnel_is_open(const reverst_tunnel *tunnel);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Refusals of a registration: the code and reason that close the connection. */
+/* Refusals of a registration, and of what was a tunnel: the code and reason
+   that close the connection. */
 #ifndef RV_TUNNEL_REFUSAL_H
 #define RV_TUNNEL_REFUSAL_H
 
@@ -14,6 +15,7 @@
   X(BUSY, RV_LINK_SERVER_ERROR, "busy")                                        \
   X(TIMEOUT, RV_LINK_SERVER_ERROR, "timeout")                                  \
   X(DRAINING, RV_LINK_SERVER_ERROR, "draining")                                \
+  X(REPLACED, RV_LINK_SERVER_ERROR, "replaced")                                \
   X(SERVER_ERROR, RV_LINK_SERVER_ERROR, "server error")
 
 enum rv_refusal {

@@ -369,7 +369,7 @@ int rv_server_tunnel_new(struct rv_server_tunnel **tunnel,
   set_callbacks(new);
   rv_timer_init(&new->registration_timer, on_registration_timeout);
   r = rv_timer_set(&options->engine->timers, &new->registration_timer,
-      options->engine->now + (timeout ? timeout : 10 * RV_SECOND));
+      rv_deadline(options->engine->now, timeout ? timeout : 10 * RV_SECOND));
   if (r < 0) {
     free(new);
     return r;
