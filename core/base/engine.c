@@ -95,5 +95,6 @@ uint64_t rv_random_uint(struct rv_engine *engine) {
 uint64_t rv_counters_sum(const struct rv_counters *counters) {
   return counters->exchanges + counters->quic_connections +
          counters->h3_sessions + counters->h3_streams + counters->streams +
-         counters->h1_connections + counters->tunnels + counters->registrations;
+         counters->h1_connections + counters->tunnels +
+         counters->registrations + counters->visits;
 }

@@ -11,7 +11,7 @@
 /* Live objects; all zero when everything was closed. Specs look at them. */
 struct rv_counters {
   uint64_t exchanges, quic_connections, h3_sessions, h3_streams, streams,
-      h1_connections, tunnels, registrations;
+      h1_connections, tunnels, registrations, visits;
 };
 
 /* All of them together. */

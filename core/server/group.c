@@ -2,6 +2,7 @@
 /* One group, and the built-in policy. */
 #include "server/group.h"
 
+#include "server/health.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -57,6 +58,7 @@ static void free_group(struct rv_group *group) {
   for (size_t i = 0; i < group->host_count; i++)
     rv_host_deinit(&group->hosts[i]);
   free(group->hosts);
+  rv_candidates_deinit(&group->candidates);
   free(group->name);
   free(group);
 }
@@ -76,14 +78,18 @@ void rv_group_release(struct rv_group *group) {
 void rv_group_add_tunnel(struct rv_group *group, reverst_tunnel *tunnel) {
   tunnel->group = group;
   rv_group_hold(group);
-  rv_list_init(&tunnel->routes);
+  rv_list_init(&tunnel->visits);
+  rv_health_init(tunnel);
   rv_list_push(&group->tunnels, &tunnel->node);
   group->tunnel_count++;
+  rv_candidates_note(tunnel);
 }
 
 void rv_group_remove_tunnel(reverst_tunnel *tunnel) {
-  while (rv_list_pop(&tunnel->routes) != NULL)
+  while (rv_list_pop(&tunnel->visits) != NULL)
     continue;
+  rv_candidates_forget(&tunnel->group->candidates);
+  rv_health_deinit(tunnel);
   rv_list_remove(&tunnel->node);
   tunnel->group->tunnel_count--;
 }
@@ -98,7 +104,7 @@ static bool was_tried(
 
 reverst_tunnel *rv_group_find_tunnel(const struct rv_group *group,
     const uint64_t *tried, size_t tried_count, bool *may_wait) {
-  reverst_tunnel *suspect = NULL;
+  reverst_tunnel *doubtful = NULL;
 
   *may_wait = false;
   rv_list_each(node, &group->tunnels) {
@@ -108,14 +114,15 @@ reverst_tunnel *rv_group_find_tunnel(const struct rv_group *group,
       continue;
     if (rv_server_tunnel_streams_left(tunnel->carrier) == 0)
       *may_wait = true;
-    else if (!rv_server_tunnel_is_suspect(tunnel->carrier))
+    else if (!rv_tunnel_is_failing(tunnel) &&
+             !rv_server_tunnel_is_suspect(tunnel->carrier))
       return tunnel;
-    else if (suspect == NULL)
-      suspect = tunnel;
+    else if (doubtful == NULL)
+      doubtful = tunnel;
   }
   /* Better to wait for one that answers than to be lost with one that does not.
    */
-  return *may_wait ? NULL : suspect;
+  return *may_wait ? NULL : doubtful;
 }
 
 void rv_group_rotate(reverst_tunnel *tunnel) {

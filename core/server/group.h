@@ -4,8 +4,8 @@
 #ifndef RV_SERVER_GROUP_H
 #define RV_SERVER_GROUP_H
 
+#include "server/candidates.h"
 #include "server/hosts.h"
-#include "server/tunnel.h"
 
 struct rv_group {
   struct rv_engine *engine;
@@ -24,10 +24,12 @@ struct rv_group {
 
   struct rv_list tunnels; /* in turn of the round robin: the next is first */
   size_t tunnel_count;
-  struct rv_list waiting; /* routes that wait for a free stream */
+  struct rv_candidates candidates; /* of these, for the policy */
+  uint64_t no_choice_logged;       /* engine time of the last entry; 0: none */
+  struct rv_list waiting;          /* visits that wait for a free stream */
   size_t waiting_count;
 
-  size_t references; /* of the tables, tunnels and routes */
+  size_t references; /* of the tables, tunnels and visits */
 };
 
 enum {
@@ -49,8 +51,8 @@ void rv_group_add_tunnel(struct rv_group *group, reverst_tunnel *tunnel);
 void rv_group_remove_tunnel(reverst_tunnel *tunnel);
 
 /* The next of the round robin among the tunnels that may take a request now,
-   without those of `tried`; a suspect one only when there is no other. NULL:
-   none; then
+   without those of `tried`; a suspect or failing one only when there is no
+   other. NULL: none; then
    `*may_wait` says whether one has merely no free stream. */
 reverst_tunnel *rv_group_find_tunnel(const struct rv_group *group,
     const uint64_t *tried, size_t tried_count, bool *may_wait);

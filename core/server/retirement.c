@@ -2,6 +2,8 @@
 /* Looks now and then whether those that retire have done their work. */
 #include "server/retirement.h"
 
+#include "server/group.h"
+
 #define PATROL (250 * RV_MILLISECOND)
 
 static void close_if_done(reverst_tunnel *tunnel, uint64_t now) {
@@ -34,6 +36,7 @@ void rv_retirement_begin(struct rv_retirement *retirement,
   tunnel->retires_for = why;
   if (!tunnel->retired) {
     tunnel->retired = true;
+    rv_candidates_note(tunnel);
     rv_list_push(&retirement->tunnels, &tunnel->retired_node);
     tunnel->judged_from = retirement->engine->now + RV_SECOND;
     rv_server_tunnel_ping(tunnel->carrier);

@@ -9,12 +9,15 @@
 
 struct rv_router {
   struct rv_handler handler; /* takes the requests of visitors */
-  struct rv_engine *engine;
+  struct rv_engine *engine;  /* counts the visits there are: live.visits */
   struct rv_groups *groups;
-  bool draining; /* new requests are refused */
+  uint64_t last_generation; /* of candidates */
+  bool draining;            /* new requests are refused */
   /* A request is refused for want of memory: is there some to be had? May be
      NULL. */
   void (*on_short_of_memory)(struct rv_router *router);
+  /* The last visit has gone. May be NULL. */
+  void (*on_idle)(struct rv_router *router);
   uint64_t requests, failures, retries; /* counters */
 };
 

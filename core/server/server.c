@@ -41,7 +41,7 @@ static void free_parts(struct reverst_server *server) {
 
 static bool everything_has_ended(const struct reverst_server *server) {
   return server->endpoint_is_closed && server->front_is_empty &&
-         rv_list_empty(&server->tunnels);
+         rv_list_empty(&server->tunnels) && server->engine->live.visits == 0;
 }
 
 static void run_close_job(struct rv_job *job) {
@@ -260,6 +260,11 @@ static void on_short_of_memory(struct rv_router *router) {
       rv_container_of(router, struct reverst_server, router)->front);
 }
 
+static void on_router_idle(struct rv_router *router) {
+  rv_server_check_closing(
+      rv_container_of(router, struct reverst_server, router));
+}
+
 static int new_loop(struct reverst_server *server, struct event_base *base,
     const reverst_server_options *options) {
   struct rv_loop_options loop = {
@@ -283,6 +288,7 @@ static int new_loop(struct reverst_server *server, struct event_base *base,
   rv_server_init_routing(server);
   rv_router_init(&server->router, server->engine, &server->groups);
   server->router.on_short_of_memory = on_short_of_memory;
+  server->router.on_idle = on_router_idle;
   rv_server_init_tunnels(server);
   return 0;
 }

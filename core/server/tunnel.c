@@ -218,6 +218,11 @@ bool rv_tunnel_is_open(const reverst_tunnel *tunnel) {
          !rv_server_tunnel_is_draining(tunnel->carrier);
 }
 
+bool rv_tunnel_is_failing(const reverst_tunnel *tunnel) {
+  return tunnel->failing_until != 0 &&
+         tunnel->group->engine->now < tunnel->failing_until;
+}
+
 /* ---- public ---- */
 
 uint64_t reverst_tunnel_id(const reverst_tunnel *tunnel) {
@@ -275,10 +280,7 @@ uint64_t reverst_tunnel_registered_at(const reverst_tunnel *tunnel) {
 }
 
 bool reverst_tunnel_is_eligible(const reverst_tunnel *tunnel) {
-  return rv_tunnel_is_open(tunnel) &&
-         tunnel->group->engine->now >= tunnel->failing_until &&
-         rv_server_tunnel_streams_left(tunnel->carrier) > 0 &&
-         !rv_server_tunnel_is_suspect(tunnel->carrier);
+  return tunnel->group != NULL && rv_tunnel_fitness(tunnel) == RV_FIT;
 }
 
 void *reverst_tunnel_user_data(const reverst_tunnel *tunnel) {

@@ -29,7 +29,7 @@ struct reverst_tunnel {
   uint64_t registered_at;        /* ns since 1970 */
   void *user_data;
 
-  struct rv_list routes; /* requests that wait for its answer */
+  struct rv_list visits; /* visits that wait for its answer */
   uint64_t requests;     /* that it was given */
   uint64_t latency;      /* see reverst_tunnel_latency */
 
@@ -37,6 +37,9 @@ struct reverst_tunnel {
      until when it gets none for that. Engine time. */
   uint64_t failing_since, failing_until;
   unsigned fails;
+  struct rv_timer recovery; /* at failing_until */
+
+  bool offered; /* to policies: it is in the group's candidates */
 
   struct rv_list retired_node; /* of a retirement */
   uint64_t judged_from;        /* engine time: when silence begins to count */
@@ -59,6 +62,9 @@ void rv_tunnel_forget(reverst_tunnel *tunnel);
 
 /* Closes it, with the code and reason of a refusal; the requests on it fail. */
 void rv_tunnel_close(reverst_tunnel *tunnel, enum rv_refusal why);
+
+/* Did it fail too many requests just now (server/health.h)? */
+bool rv_tunnel_is_failing(const reverst_tunnel *tunnel);
 
 /* May it get new requests, if it has a free stream? */
 bool rv_tunnel_is_open(const reverst_tunnel *tunnel);

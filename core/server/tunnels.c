@@ -166,8 +166,10 @@ static void on_news(struct rv_server_tunnel *carrier, void *user_data) {
   struct rv_entry *entry = user_data;
 
   (void)carrier;
-  if (entry->tunnel.group != NULL)
-    rv_router_serve_waiting(entry->tunnel.group);
+  if (entry->tunnel.group == NULL)
+    return;
+  rv_candidates_note(&entry->tunnel);
+  rv_router_serve_waiting(entry->tunnel.group);
 }
 
 static const struct rv_server_tunnel_events events = {

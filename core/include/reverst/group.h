@@ -141,8 +141,8 @@ typedef struct reverst_group_options {
      the turn's phase for scripts, so anything may be called. */
   void (*on_request)(reverst_visit *visit, void *user_data);
   void (*on_response)(reverst_visit *visit, void *user_data);
-  /* The visitor has gone before the decision of on_request or on_response; the
-     last call for this visit. */
+  /* The visitor has gone before the decision of on_request or on_response, or
+     the response broke off; the last call for this visit. */
   void (*on_cancelled)(reverst_visit *visit, void *user_data);
   void (*on_tunnel_up)(reverst_tunnel *tunnel, void *user_data);
   void (*on_tunnel_down)(

@@ -42,14 +42,17 @@ reverst_text reverst_visit_header(const reverst_visit *visit, const char *name);
 
 /* Changing what will be forwarded, while a route or request callback has yet to
    decide. REVERST_ERR_INVALID: a bad name or value, or a field that only the
-   proxy sets (Host, framing, hop-by-hop); REVERST_ERR_NO_MEMORY;
-   REVERST_ERR_CLOSED: too late. */
+   proxy sets (Host, framing, hop-by-hop, X-Forwarded-For, -Host and -Proto,
+   X-Request-Id, Via); REVERST_ERR_LIMIT: too long, or too many;
+   REVERST_ERR_NO_MEMORY; REVERST_ERR_CLOSED: too late. */
 /* Removes all of that name, then adds it; value NULL: only removes. */
 int reverst_visit_set_header(
     reverst_visit *visit, const char *name, const char *value);
 int reverst_visit_set_path(reverst_visit *visit, const char *path);
 
-/* A field of the response to come, whatever answers; also from policies. */
+/* A field of the response to come, whatever answers, a failure too; also from
+   policies: what one adds goes when another tunnel is tried. At most 20 fields
+   of 8 KiB in all; errors as above. */
 int reverst_visit_add_response_header(
     reverst_visit *visit, const char *name, const char *value);
 
@@ -64,8 +67,9 @@ void reverst_visit_continue(reverst_visit *visit);
    and the visit goes on as if nobody served its host. */
 bool reverst_visit_continue_to(reverst_visit *visit, const char *group);
 
-/* on_route and on_request: this is the answer. REVERST_ERR_INVALID: a bad
-   status or field; then it is still to be decided. */
+/* on_route and on_request: this is the answer. On errors it is still to be
+   decided: REVERST_ERR_INVALID (a bad status or field), REVERST_ERR_NO_MEMORY,
+   REVERST_ERR_CLOSED. */
 int reverst_visit_respond(
     reverst_visit *visit, const reverst_response *response);
 
