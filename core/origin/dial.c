@@ -2,9 +2,12 @@
 /* Reaching an origin. */
 #include "origin/dial.h"
 
+#include "event/tls_stream.h"
 #include "http/filter.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <reverst/error.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- places ---- */
@@ -20,12 +23,13 @@ static bool cut_prefix(struct rv_span *text, struct rv_span prefix) {
 
 /* "http://host:port/" is the same as "host:port"; a path would be ignored, and
    is refused. */
-static uint16_t strip_url(struct rv_span *text) {
-  if (!cut_prefix(text, RV_SPAN("http://")))
+static uint16_t strip_url(struct rv_span *text, bool *secure) {
+  *secure = cut_prefix(text, RV_SPAN("https://"));
+  if (!*secure && !cut_prefix(text, RV_SPAN("http://")))
     return 0;
   if (text->length > 0 && text->data[text->length - 1] == '/')
     text->length--;
-  return 80;
+  return *secure ? 443 : 80;
 }
 
 static bool is_port(struct rv_span text, uint64_t *port) {
@@ -38,7 +42,7 @@ int rv_origin_place_init(struct rv_origin_place *place, struct rv_span text) {
   *place = (struct rv_origin_place){ 0 };
   if (text.length > 5 && memcmp(text.data, "unix:", 5) == 0)
     return rv_address_parse(&place->path, text);
-  uint16_t default_port = strip_url(&text);
+  uint16_t default_port = strip_url(&text, &place->secure);
   if (default_port == 0 && is_port(text, &number)) {
     place->port = (uint16_t)number;
   } else {
@@ -71,11 +75,16 @@ struct rv_origin_dial {
   struct rv_address addresses[RV_RESOLVER_MAX_ADDRESSES];
   size_t count, next;
   uint64_t deadline;
-  bool done; /* told, or cancelled */
+  struct rv_timer timer;
+  bool is_secure; /* the stream is TLS */
+  bool done;      /* told, or cancelled */
 };
 
 static void run_free(struct rv_job *job) {
-  free(rv_container_of(job, struct rv_origin_dial, free_job));
+  struct rv_origin_dial *dial =
+      rv_container_of(job, struct rv_origin_dial, free_job);
+  rv_timer_stop(&dial->engine->timers, &dial->timer);
+  free(dial);
 }
 
 static void free_later(struct rv_origin_dial *dial) {
@@ -83,9 +92,39 @@ static void free_later(struct rv_origin_dial *dial) {
   rv_turn_add(&dial->engine->turn, &dial->free_job, RV_PHASE_FREE);
 }
 
+/* A stream tells the end once more. */
+void rv_origin_dial_cancel(struct rv_origin_dial *dial) {
+  if (dial->done)
+    return;
+  dial->done = true;
+  rv_resolver_cancel(dial->resolution);
+  if (dial->stream != NULL)
+    rv_stream_close(dial->stream, RV_STREAM_ABORT);
+  else
+    free_later(dial);
+}
+
+/* Cancelling it first: what the callee does may free the place. */
 static void fail(struct rv_origin_dial *dial, int error, const char *reason) {
-  free_later(dial);
+  rv_origin_dial_cancel(dial);
   dial->options.on_failed(dial, error, reason, dial->options.user_data);
+}
+
+/* "2 s", "250 ms" */
+static void fail_late(struct rv_origin_dial *dial) {
+  uint64_t milliseconds = dial->options.timeout / RV_MILLISECOND;
+  bool whole = milliseconds % 1000 == 0;
+  char reason[64];
+  (void)snprintf(reason, sizeof(reason), "no connection within %" PRIu64 " %s",
+      whole ? milliseconds / 1000 : milliseconds, whole ? "s" : "ms");
+  fail(dial, REVERST_ERR_TIMEOUT, reason);
+}
+
+static void on_timer(struct rv_timer *timer) {
+  struct rv_origin_dial *dial =
+      rv_container_of(timer, struct rv_origin_dial, timer);
+  if (!dial->done)
+    fail_late(dial);
 }
 
 /* Each address gets its share of what is left of the time. */
@@ -111,9 +150,27 @@ static struct rv_origin_dial *dial_of(struct rv_stream_user *user) {
   return rv_container_of(user, struct rv_origin_dial, user);
 }
 
+static void start_tls(struct rv_origin_dial *dial) {
+  struct rv_tls_session_options options = {
+    .engine = dial->engine,
+    .context = dial->options.tls,
+    .server_name = dial->options.place->host,
+    .alpn = "http/1.1",
+  };
+  int r =
+      rv_tls_stream_open(&dial->stream, dial->stream, &options, &dial->user);
+  dial->is_secure = r == 0;
+  if (r < 0)
+    fail(dial, REVERST_ERR_TLS, reverst_strerror(r));
+}
+
 static void on_connected(struct rv_stream_user *user) {
   struct rv_origin_dial *dial = dial_of(user);
   struct rv_stream *stream = dial->stream;
+  if (dial->options.place->secure && !dial->is_secure) {
+    start_tls(dial);
+    return;
+  }
   dial->stream = NULL;
   free_later(dial);
   dial->options.on_connected(dial, stream, dial->options.user_data);
@@ -121,12 +178,20 @@ static void on_connected(struct rv_stream_user *user) {
 
 static void on_closed(struct rv_stream_user *user, int error) {
   struct rv_origin_dial *dial = dial_of(user);
+  const char *reason =
+      dial->is_secure ? rv_tls_stream_reason(dial->stream) : NULL;
   dial->stream = NULL;
+  dial->is_secure = false;
   if (dial->done)
     free_later(dial);
-  else if (!try_next(dial))
-    fail(dial, error == ETIMEDOUT ? REVERST_ERR_TIMEOUT : REVERST_ERR_CONNECT,
-        strerror(error));
+  else if (reason != NULL)
+    fail(dial, REVERST_ERR_TLS, reason);
+  else if (!try_next(dial)) {
+    if (error == ETIMEDOUT)
+      fail_late(dial);
+    else
+      fail(dial, REVERST_ERR_CONNECT, strerror(error));
+  }
 }
 
 static void on_data(struct rv_stream_user *user, struct rv_slice slice) {
@@ -189,25 +254,17 @@ int rv_origin_dial_start(struct rv_origin_dial **dial,
   new_dial->engine = rv_loop_engine(options->loop);
   new_dial->user.ops = &user_ops;
   new_dial->free_job.run = run_free;
-  new_dial->deadline = options->timeout > RV_NEVER - new_dial->engine->now
-                           ? RV_NEVER
-                           : new_dial->engine->now + options->timeout;
-  int r = start(new_dial);
-  if (r < 0)
+  new_dial->deadline = rv_deadline(new_dial->engine->now, options->timeout);
+  rv_timer_init(&new_dial->timer, on_timer);
+  int r = rv_timer_set(
+      &new_dial->engine->timers, &new_dial->timer, new_dial->deadline);
+  if (r == 0)
+    r = start(new_dial);
+  if (r < 0) {
+    rv_timer_stop(&new_dial->engine->timers, &new_dial->timer);
     free(new_dial);
-  else
+  } else {
     *dial = new_dial;
+  }
   return r;
-}
-
-/* A stream tells the end once more. */
-void rv_origin_dial_cancel(struct rv_origin_dial *dial) {
-  if (dial->done)
-    return;
-  dial->done = true;
-  rv_resolver_cancel(dial->resolution);
-  if (dial->stream != NULL)
-    rv_stream_close(dial->stream, RV_STREAM_ABORT);
-  else
-    free_later(dial);
 }

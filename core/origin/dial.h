@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* One attempt to reach an origin: its addresses, tried in order. */
+/* One attempt to reach an origin: its addresses, tried in order, and TLS. */
 #ifndef RV_ORIGIN_DIAL_H
 #define RV_ORIGIN_DIAL_H
 
 #include "event/resolver.h"
 #include "event/tcp.h"
+#include "tls/context.h"
 
 /* Where an origin is; see struct rv_origin_options. */
 struct rv_origin_place {
-  char *host; /* name or literal; NULL: `path` it is */
+  bool secure; /* TLS is wanted */
+  char *host;  /* name or literal; NULL: `path` it is */
   uint16_t port;
   struct rv_address path;
 };
@@ -23,11 +25,13 @@ struct rv_origin_dial_options {
   struct rv_loop *loop;
   struct rv_resolver *resolver;
   const struct rv_origin_place *place; /* must outlive the dial */
-  uint64_t timeout;                    /* in all */
+  struct rv_tls_context *tls; /* for a secure place; must outlive the dial */
+  uint64_t timeout;           /* in all: name, connection and handshake */
 
   /* Exactly one of the two comes, later, unless it is cancelled. The callee
      gives the connected stream a new user. `reason`: of the last address, for
-     people; `error`: REVERST_ERR_RESOLVE, _CONNECT or _TIMEOUT. */
+     people; `error`: REVERST_ERR_RESOLVE, _CONNECT, _TLS or _TIMEOUT. What TLS
+     objects to at one address is not tried at another. */
   void (*on_connected)(
       struct rv_origin_dial *dial, struct rv_stream *stream, void *user_data);
   void (*on_failed)(struct rv_origin_dial *dial, int error, const char *reason,

@@ -367,6 +367,8 @@ static void submit(struct reverst_fetch *fetch, const struct rv_url *url,
   (void)snprintf(fetch->label, sizeof(fetch->label), "%s", url->label.data);
   if (r == REVERST_ERR_LIMIT)
     fail(fetch, r, "too many origins are in use");
+  else if (r == REVERST_ERR_CERTIFICATE)
+    fail(fetch, REVERST_ERR_TLS, "the roots to check it by cannot be read");
   else if (r < 0)
     fail(fetch, r, reverst_strerror(r));
   else

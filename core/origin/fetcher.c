@@ -43,20 +43,35 @@ static bool make_room(struct reverst_fetcher *fetcher) {
   return fetcher->origins.count < fetcher->max_origins;
 }
 
+/* The roots are read once, at first need; what is wrong with them is logged. */
+static int need_tls(struct reverst_fetcher *fetcher) {
+  struct rv_tls_client_options options = {
+    .ca_path = fetcher->ca_path,
+    .for_streams = true,
+  };
+  if (fetcher->tls != NULL)
+    return 0;
+  return rv_tls_client_context_new(&fetcher->tls, fetcher->engine, &options);
+}
+
 static int open_origin(struct reverst_fetcher *fetcher,
     struct rv_fetch_origin *origin, const struct rv_url *url,
     uint64_t connect_timeout) {
+  int r = url->secure ? need_tls(fetcher) : 0;
   struct rv_origin_options options = {
     .loop = fetcher->loop,
     .resolver = fetcher->resolver,
     .address = url->origin,
+    .tls = url->secure ? fetcher->tls : NULL,
     .connect_timeout = connect_timeout,
     .idle_timeout = fetcher->idle_timeout,
     .max_connections = fetcher->max_connections,
     .max_queue = fetcher->max_waiting,
     .on_unreachable = rv_fetch_note_unreachable,
   };
-  return rv_origin_new(&origin->origin, &options);
+  if (r == 0)
+    r = rv_origin_new(&origin->origin, &options);
+  return r;
 }
 
 static int new_origin(struct reverst_fetcher *fetcher,
@@ -145,6 +160,7 @@ void reverst_fetcher_close(reverst_fetcher *fetcher,
   rv_fetch_cancel_all(fetcher);
   close_origins(fetcher);
   rv_resolver_free(fetcher->resolver);
+  rv_tls_context_unref(fetcher->tls);
   free(fetcher->ca_path);
   rv_loop_free_later(fetcher->loop, on_loop_freed, fetcher);
 }

@@ -7,13 +7,15 @@
 #include "event/resolver.h"
 #include "origin/origin.h"
 #include "origin/url.h"
+#include "tls/context.h"
 #include <reverst/fetch.h>
 
 struct reverst_fetcher {
   struct rv_loop *loop;
   struct rv_engine *engine;
   struct rv_resolver *resolver;
-  char *ca_path; /* NULL: the system's roots */
+  char *ca_path;              /* NULL: the system's roots */
+  struct rv_tls_context *tls; /* NULL: not needed so far */
   size_t max_connections, max_waiting, max_origins;
   uint64_t idle_timeout;
   struct rv_map origins;
@@ -36,8 +38,8 @@ struct rv_fetch_origin {
 };
 
 /* Finds or makes it, and counts one more fetch: REVERST_ERR_LIMIT (all origins
-   are in use), REVERST_ERR_NO_MEMORY, REVERST_ERR_ADDRESS, REVERST_ERR_TLS (no
-   roots). */
+   are in use), REVERST_ERR_NO_MEMORY, REVERST_ERR_ADDRESS (too long a path of a
+   socket), REVERST_ERR_CERTIFICATE (the roots), REVERST_ERR_TLS. */
 int rv_fetcher_use_origin(struct reverst_fetcher *fetcher,
     struct rv_fetch_origin **origin, const struct rv_url *url,
     uint64_t connect_timeout);

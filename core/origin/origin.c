@@ -48,6 +48,8 @@ static int copy_options(
   if (address == NULL)
     return REVERST_ERR_NO_MEMORY;
   origin->options = *options;
+  if (options->tls != NULL)
+    rv_tls_context_ref(options->tls);
   origin->options.address =
       (struct rv_span){ address, options->address.length };
   origin->limits =
@@ -69,6 +71,7 @@ static void destroy(struct rv_origin *origin) {
   free(address.to);
   free(origin->host);
   rv_origin_place_deinit(&origin->place);
+  rv_tls_context_unref(origin->options.tls);
   free(origin);
 }
 
@@ -84,6 +87,8 @@ int rv_origin_new(
   int r = copy_options(new_origin, options);
   if (r == 0)
     r = rv_origin_place_init(&new_origin->place, options->address);
+  if (r == 0 && new_origin->place.secure && options->tls == NULL)
+    r = REVERST_ERR_ADDRESS;
   if (r < 0) {
     destroy(new_origin);
     return r;

@@ -13,7 +13,9 @@ struct rv_origin_options {
   struct rv_loop *loop;
   struct rv_resolver *resolver;
   struct rv_span address; /* "8080", ":8080", "host:port", "http://host[:port]",
-                             "unix:/path"; copied */
+                             "https://host[:port]", "unix:/path"; copied */
+  struct rv_tls_context *tls; /* made for streams; wanted by "https://"; kept by
+                                 a reference; NULL: none */
   struct rv_span host; /* sent as Host instead of the visitor's; empty: keep */
   const struct rv_limits *limits; /* NULL: the defaults */
   uint64_t connect_timeout;       /* 10 s */
@@ -28,9 +30,9 @@ struct rv_origin_options {
   void *user_data;
 };
 
-/* REVERST_ERR_ADDRESS: the address is not understood (TLS towards the origin is
-   not spoken: "https://" is one of these); REVERST_ERR_NO_MEMORY. A port alone
-   means this machine, by IPv4 first. */
+/* REVERST_ERR_ADDRESS: the address is not understood, or is "https://" without
+   `tls`; REVERST_ERR_NO_MEMORY. A port alone means this machine, by IPv4
+   first. */
 int rv_origin_new(
     struct rv_origin **origin, const struct rv_origin_options *options);
 

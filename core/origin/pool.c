@@ -311,6 +311,7 @@ static int start_dial(struct rv_origin *origin) {
     .loop = origin->loop,
     .resolver = origin->options.resolver,
     .place = &origin->place,
+    .tls = origin->options.tls,
     .timeout = origin->options.connect_timeout,
     .on_connected = on_connected,
     .on_failed = on_failed,

@@ -13,9 +13,15 @@ struct rv_tls_context {
 };
 
 /* AES-128 first: hardware does it everywhere that matters. */
-static const char ciphers[] = "TLS13-AES128-GCM-SHA256:"
-                              "TLS13-AES256-GCM-SHA384:"
-                              "TLS13-CHACHA20-POLY1305-SHA256";
+#define CIPHERS                                                                \
+  "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:"                           \
+  "TLS13-CHACHA20-POLY1305-SHA256"
+
+/* Of TLS 1.2 what is ephemeral and authenticated at once (RFC 9325). */
+#define OLDER_CIPHERS                                                          \
+  "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                 \
+  "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                 \
+  "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 
 WOLFSSL_CTX *rv_tls_context_handle(const struct rv_tls_context *context) {
   return context->handle;
@@ -44,7 +50,7 @@ static int set_algorithms(WOLFSSL_CTX *handle) {
 
   if (wolfSSL_CTX_set_groups(handle, groups,
           sizeof(groups) / sizeof(groups[0])) != WOLFSSL_SUCCESS ||
-      wolfSSL_CTX_set_cipher_list(handle, ciphers) != WOLFSSL_SUCCESS)
+      wolfSSL_CTX_set_cipher_list(handle, CIPHERS) != WOLFSSL_SUCCESS)
     return REVERST_ERR_TLS;
   return 0;
 }
@@ -144,6 +150,15 @@ static int require_names(int preverified, WOLFSSL_X509_STORE_CTX *store) {
   return preverified;
 }
 
+static int use_for_streams(WOLFSSL_CTX *handle) {
+  wolfSSL_CTX_set_session_cache_mode(handle, WOLFSSL_SESS_CACHE_OFF);
+  if (wolfSSL_CTX_SetMinVersion(handle, WOLFSSL_TLSV1_2) != WOLFSSL_SUCCESS ||
+      wolfSSL_CTX_set_cipher_list(handle, CIPHERS ":" OLDER_CIPHERS) !=
+          WOLFSSL_SUCCESS)
+    return REVERST_ERR_TLS;
+  return 0;
+}
+
 static int load_roots(
     WOLFSSL_CTX *handle, struct rv_engine *engine, const char *ca_path) {
   int r;
@@ -164,14 +179,17 @@ static int load_roots(
 int rv_tls_client_context_new(struct rv_tls_context **context,
     struct rv_engine *engine, const struct rv_tls_client_options *options) {
   struct rv_tls_context *made = NULL;
-  int r = new_context(&made, wolfTLSv1_3_client_method);
+  int r = new_context(&made, options->for_streams ? wolfSSLv23_client_method
+                                                  : wolfTLSv1_3_client_method);
 
   if (r < 0)
     return r;
+  if (options->for_streams)
+    r = use_for_streams(made->handle);
   made->verifies = !options->insecure;
   wolfSSL_CTX_set_verify(made->handle,
       made->verifies ? WOLFSSL_VERIFY_PEER : WOLFSSL_VERIFY_NONE, NULL);
-  if (made->verifies) {
+  if (made->verifies && r == 0) {
     wolfSSL_CertManagerSetVerify(
         wolfSSL_CTX_GetCertManager(made->handle), require_names);
     r = load_roots(made->handle, engine, options->ca_path);

@@ -28,6 +28,8 @@ int rv_tls_server_context_new(struct rv_tls_context **context,
 struct rv_tls_client_options {
   const char *ca_path; /* PEM file; NULL: the system's roots */
   bool insecure;       /* the peer's certificate is not checked at all */
+  bool for_streams;    /* TLS 1.2 as well, over TCP (see tls/session.h); else
+                          what QUIC may use: TLS 1.3 only */
 };
 
 int rv_tls_client_context_new(struct rv_tls_context **context,
