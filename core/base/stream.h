@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The interface of a byte stream (TCP, Unix socket, later TLS over either) and
+/* The interface of a byte stream (TCP, Unix socket, TLS over either) and
    of its user (an HTTP/1.1 codec). event/ implements the one, h1/ the other. */
 #ifndef RV_BASE_STREAM_H
 #define RV_BASE_STREAM_H

@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "event/tcp.h"
+#include "event/tls_stream.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <reverst/error.h>
@@ -240,6 +241,27 @@ static int stream_gc(lua_State *L) {
   return 0;
 }
 
+/* stream:secure(loop, ca_path, name): the connected stream becomes one with
+   TLS, which tells when it is connected */
+static int stream_secure(lua_State *L) {
+  struct spec_stream *self = check_open_stream(L);
+  struct rv_engine *engine = rv_loop_engine(spec_check_loop(L, 2)->loop);
+  struct rv_tls_client_options tls = {
+    .ca_path = luaL_checkstring(L, 3),
+    .for_streams = true,
+  };
+  struct rv_tls_session_options options = {
+    .engine = engine,
+    .server_name = luaL_checkstring(L, 4),
+  };
+  int r = rv_tls_client_context_new(&options.context, engine, &tls);
+  if (r == 0)
+    r = rv_tls_stream_open(&self->stream, self->stream, &options, &self->user);
+  rv_tls_context_unref(options.context);
+  self->connected = false;
+  return r < 0 ? luaL_error(L, "%s", reverst_strerror(r)) : 0;
+}
+
 /* ---- listeners ---- */
 
 struct spec_listener {
@@ -337,6 +359,7 @@ int luaopen_spec_stream(lua_State *L) {
     { "abort", stream_abort },
     { "received", stream_received },
     { "state", stream_state },
+    { "secure", stream_secure },
     { NULL, NULL },
   };
   static const luaL_Reg listener_methods[] = {
