@@ -9,5 +9,7 @@ int command_check(int argc, char *const *argv);
 int command_http(int argc, char *const *argv);
 int command_certificate(int argc, char *const *argv);
 int command_import(int argc, char *const *argv);
+int command_run(int argc, char *const *argv);
+int command_test(int argc, char *const *argv);
 
 #endif

@@ -9,7 +9,7 @@
 struct command {
   const char *name; /* NULL: when no other name is given */
   int (*run)(int argc, char *const *argv);
-  const char *synopsis, *description;
+  const char *synopsis, *description; /* NULL: only its name is shown */
 };
 
 static const struct command commands[] = {
@@ -17,31 +17,42 @@ static const struct command commands[] = {
       "expose a local HTTP service" },
   { "check", command_check, "check [FLAGS] config.lua",
       "say what would be served, or what is wrong" },
-  { "certificate", command_certificate, "certificate [FLAGS] NAME",
-      "make a certificate to try with" },
-  { "import", command_import, "import groups.yml",
-      "print groups of the Go original as config.lua" },
+  { "certificate", command_certificate, NULL, NULL },
+  { "run", command_run, NULL, NULL },
+  { "test", command_test, NULL, NULL },
+  { "import", command_import, NULL, NULL },
   { NULL, command_serve, "[FLAGS] config.lua",
       "serve: take tunnels and visitors" },
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
-static int show_usage(void) {
+static void show_commands(void) {
   int i;
 
+  for (i = 0; i < COMMAND_COUNT; ++i) {
+    if (commands[i].synopsis)
+      fprintf(stderr, "  reverst %-28s %s\n", commands[i].synopsis,
+          commands[i].description);
+  }
+  fputs("Other commands:", stderr);
+  for (i = 0; i < COMMAND_COUNT; ++i) {
+    if (!commands[i].synopsis)
+      fprintf(stderr, " %s", commands[i].name);
+  }
+  fputs("; each has --help\n", stderr);
+}
+
+static int show_usage(void) {
   fputs("reverst exposes HTTP services behind NAT or a firewall.\n", stderr);
-  for (i = 0; i < COMMAND_COUNT; ++i)
-    fprintf(stderr, "  reverst %-28s %s\n", commands[i].synopsis,
-        commands[i].description);
+  show_commands();
   fputs("To try it here: make a certificate, then run a server:\n"
         "  reverst certificate localhost\n"
         "  echo 'return { groups = { localhost = { hosts = {\"localhost\"}, "
         "authenticate = require \"reverst.auth\".insecure() } } }' >config.lua;"
         " reverst -n localhost -c server.crt -k server.key config.lua\n"
         "and, beside a service on port 8080:\n"
-        "  reverst http -n localhost -c server.crt 8080\n"
-        "More: reverst --help, reverst http --help\n",
+        "  reverst http -n localhost -c server.crt 8080\n",
       stderr);
   return STATUS_USAGE;
 }

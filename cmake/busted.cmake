@@ -9,7 +9,8 @@ if(NOT REVERST_BUSTED_FOLDER)
     "cmake/dependencies.sh")
 endif()
 
-file(GLOB_RECURSE REVERST_BUSTED_MODULES CONFIGURE_DEPENDS
+set(REVERST_BUSTED_MODULES busted.lua cliargs.lua dkjson.lua mediator.lua)
+file(GLOB_RECURSE modules CONFIGURE_DEPENDS
   RELATIVE "${REVERST_BUSTED_FOLDER}"
   "${REVERST_BUSTED_FOLDER}/busted/*.lua"
   "${REVERST_BUSTED_FOLDER}/cliargs/*.lua"
@@ -17,10 +18,9 @@ file(GLOB_RECURSE REVERST_BUSTED_MODULES CONFIGURE_DEPENDS
   "${REVERST_BUSTED_FOLDER}/say/*.lua"
   "${REVERST_BUSTED_FOLDER}/system/*.lua"
   "${REVERST_BUSTED_FOLDER}/term/*.lua")
-list(APPEND REVERST_BUSTED_MODULES busted.lua cliargs.lua dkjson.lua
-  mediator.lua)
+list(APPEND REVERST_BUSTED_MODULES ${modules})
 # of Penlight, what these use
-foreach(name List Map class compat dir lexer path pretty stringx tablex types
+foreach(name List Map app class compat dir lexer path pretty stringx tablex types
     utils xml)
   list(APPEND REVERST_BUSTED_MODULES "pl/${name}.lua")
 endforeach()

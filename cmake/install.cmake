@@ -36,7 +36,7 @@ install(FILES "${PROJECT_SOURCE_DIR}/LICENSE"
 
 # The terms of what the program has within, as the system states them
 foreach(name lua-busted lua-cliargs lua-cjson lua-dkjson lua-filesystem
-    lua-luassert lua-mediator lua-penlight lua-say lua-term liblua5.4-0
+    lua-luassert lua-mediator lua-penlight lua-say lua-system lua-term liblua5.4-0
     libevent-core-2.1-7 libyaml-0-2)
   if(EXISTS "/usr/share/doc/${name}/copyright")
     install(FILES "/usr/share/doc/${name}/copyright"

@@ -13,6 +13,7 @@
 #include "lua/engine.h"
 #include "lua/handle.h"
 #include "lua/log.h"
+#include "lua/script.h"
 #include "lua/server.h"
 #include "lua/spawn.h"
 #include "lua/task.h"
@@ -66,6 +67,7 @@ static const luaL_Reg functions[] = {
   { "client", rv_lua_client_new },
   { "make_certificate", make_certificate },
   { "now", now },
+  { "run_script", rv_lua_run_script },
   { "server", rv_lua_server_new },
   { "set_log_format", rv_lua_set_log_format },
   { "set_log_level", rv_lua_set_log_level },

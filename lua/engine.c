@@ -12,6 +12,7 @@
 #include "lua/core.h"
 #include "lua/log.h"
 #include "lua/modules.h"
+#include "lua/script.h"
 #include "lua/spawn.h"
 #include "lua/task.h"
 
@@ -219,10 +220,12 @@ void rv_lua_stop(struct rv_lua *lua, bool drain) {
   struct rv_lua_object *object, *next;
 
   lua->stopping = true;
-  if (drain)
+  if (drain) {
+    rv_lua_cancel_scripts(lua);
     rv_lua_cancel_spawned(lua);
-  else
+  } else {
     cancel_tasks(lua);
+  }
   if (LIST_EMPTY(&lua->objects) && lua->options.on_stopped)
     lua->options.on_stopped(lua->options.user_data);
   for (object = LIST_FIRST(&lua->objects); object; object = next) {

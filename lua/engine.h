@@ -37,6 +37,7 @@ struct rv_lua {
   unsigned spawned_count;
   enum reverst_log_level log_level;
   int exit_status;
+  bool has_scripts; /* it stops when it is idle, see script.h */
   bool stopping;
 };
 

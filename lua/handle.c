@@ -4,6 +4,8 @@
 
 #include <reverst/error.h>
 
+#include "lua/script.h"
+
 static int collect(lua_State *L) {
   struct rv_lua_object **cell = lua_touserdata(L, 1);
 
@@ -56,7 +58,9 @@ void rv_lua_object_unlink(struct rv_lua_object *object) {
   LIST_REMOVE(object, link);
   if (object->handle)
     *object->handle = NULL;
-  if (LIST_EMPTY(&lua->objects) && lua->options.on_stopped)
+  if (lua->has_scripts && !lua->stopping)
+    rv_lua_script_check_idle(lua);
+  else if (LIST_EMPTY(&lua->objects) && lua->options.on_stopped)
     lua->options.on_stopped(lua->options.user_data);
 }
 

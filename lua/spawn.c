@@ -10,6 +10,7 @@
 
 #include "lua/engine.h"
 #include "lua/log.h"
+#include "lua/script.h"
 #include "lua/task.h"
 
 static const char type_name[] = "reverst.task";
@@ -224,7 +225,10 @@ static void push_metatable(lua_State *L) {
 static bool is_in_background(const struct rv_lua *lua) {
   const struct rv_lua_spawned *parent = running(lua);
 
-  return parent ? parent->is_background : !lua->span || !lua->span->task;
+  if (parent)
+    return parent->is_background;
+  return !lua->span || !lua->span->task ||
+         rv_lua_task_is_script(lua->span->task);
 }
 
 int rv_lua_spawn(lua_State *L) {

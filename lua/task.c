@@ -9,6 +9,7 @@
 
 #include "lua/engine.h"
 #include "lua/log.h"
+#include "lua/script.h"
 
 enum { ERROR_SIZE = 4096 };
 
@@ -110,12 +111,15 @@ static void cancel_wait(struct rv_lua_task *task) {
 }
 
 void rv_lua_task_end(struct rv_lua_task *task, const char *error) {
+  struct rv_lua *lua = task->lua;
+
   task->ending = true;
   LIST_REMOVE(task, link);
   rv_lua_scheduler_remove(task);
   cancel_wait(task);
   close_thread(task);
   task->type->on_ended(task, error);
+  rv_lua_script_check_idle(lua);
 }
 
 /* The coroutine returned or failed. */
@@ -137,11 +141,17 @@ static void finish(struct rv_lua_task *task, const struct rv_lua_span *span,
     rv_lua_task_end(task, r < 0 || error[0] ? error : NULL);
 }
 
+static void go_on(struct rv_lua_task *task) {
+  if (task->type->may_compute)
+    task->used = 0;
+  rv_lua_scheduler_add(task);
+}
+
 static void after_yield(struct rv_lua_task *task) {
   if (task->cancelled)
     rv_lua_task_end(task, "it was cancelled");
   else if (task->preempted)
-    rv_lua_scheduler_add(task);
+    go_on(task);
   else if (!task->wait)
     rv_lua_task_end(task,
         "it called coroutine.yield outside a coroutine of its own; use "

@@ -31,6 +31,9 @@ struct rv_lua_task_type {
   uint64_t budget; /* ns of CPU time; 0: the engine's task_budget */
   /* The budget is for each stretch between two waits, not for all of them. */
   bool is_budget_renewed;
+  /* Being made to yield counts as such a wait: only what cannot yield is ended
+     by the budget. */
+  bool may_compute;
 };
 
 /* An operation that a task waits for; embedded in what does it. Zero at first,

@@ -105,7 +105,8 @@ describe("reverst alone", function()
 end)
 
 describe("help and version", function()
-  local commands = { {}, { "http" }, { "check" }, { "certificate" } }
+  local commands = { {}, { "http" }, { "check" }, { "certificate" }, { "run" },
+    { "test" }, { "import" } }
 
   it("are there for each command, by long and short flags", function()
     for _, command in ipairs(commands) do

@@ -8,7 +8,7 @@ local programs = require "programs"
 local pages = {
   ["bin/man/reverst.1"] =
     { "options server", "options client", "options certificate",
-      "options import" },
+      "options run", "options import" },
   ["bin/man/reverst-config.5"] = { "keys server", "keys group" },
 }
 

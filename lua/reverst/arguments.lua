@@ -62,10 +62,12 @@ end
 --- What a command line says.
 ---@param rows table[]
 ---@param list string[]
+---@param stops_at_first? boolean what follows the first argument that is no flag
+--- is none, either
 ---@return table parsed with given (raw values by key), flags (as they were written, by
 --- key), positional, help and version; or nil
 ---@return string[]|nil problems
-function arguments.parse(rows, list)
+function arguments.parse(rows, list, stops_at_first)
   local index, names = index_of(rows)
   local parsed = { given = {}, flags = {}, positional = {} }
   local problems = {}
@@ -76,6 +78,7 @@ function arguments.parse(rows, list)
     local row = index[flag]
     if only_positional or argument == "-" or not argument:match "^%-" then
       table.insert(parsed.positional, argument)
+      only_positional = only_positional or stops_at_first
     elseif argument == "--" then
       only_positional = true
     elseif not row then

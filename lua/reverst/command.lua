@@ -17,10 +17,12 @@ end
 
 --- Reads a command line.  Gives what arguments.parse and arguments.values do;
 --- or nil and the exit status, after everything was said.
----@param self { name: string, usage: string, rows: table[], most: integer }
+---@param self { name: string, usage: string, rows: table[], most: number,
+--- stops_at_first?: boolean }
 ---@param list string[]
 function command.read(self, list)
-  local parsed, problems = arguments.parse(self.rows, list)
+  local parsed, problems = arguments.parse(self.rows, list,
+    self.stops_at_first)
   local values
   if parsed and parsed.help then
     io.stdout:write(self.usage, "\n\n", arguments.describe(self.rows), "\n")

@@ -4,6 +4,7 @@ local auth = require "reverst.auth"
 local client_settings = require "reverst.client_settings"
 local config = require "reverst.config"
 local core = require "reverst.core"
+local script = require "reverst.script"
 local text = require "reverst.text"
 
 ---@class reverst
@@ -34,6 +35,22 @@ function reverst.spawn(task, ...)
   local arguments = table.pack(...)
   return core.spawn(function()
     return table.pack(task(table.unpack(arguments, 1, arguments.n)))
+  end)
+end
+
+--- Like spawn, for what a script of `reverst run` cannot do without: an error in
+--- it ends the program, with a traceback and status 1.
+---@param main fun(...)
+---@param ... any its arguments
+function reverst.run(main, ...)
+  if not text.is_callable(main) then
+    error(("run: expected a function, got a %s"):format(type(main)), 2)
+  elseif not script.is_program then
+    error("run: only scripts of `reverst run` have it; use reverst.spawn", 2)
+  end
+  local arguments = table.pack(...)
+  script.start("reverst.run", function()
+    main(table.unpack(arguments, 1, arguments.n))
   end)
 end
 

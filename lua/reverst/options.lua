@@ -20,14 +20,16 @@ local log = {
   help = "what is logged: " .. table.concat(levels, ", "),
 }
 
+local log_format = {
+  key = "log.format", flag = "log-format", argument = "FORMAT",
+  type = "choice", what = "format", choices = { "logfmt", "json" },
+  default = "logfmt", effect = "live",
+  help = "how it is written: logfmt, json",
+}
+
 options.server = {
   log,
-  {
-    key = "log.format", flag = "log-format", argument = "FORMAT",
-    type = "choice", what = "format", choices = { "logfmt", "json" },
-    default = "logfmt", effect = "live",
-    help = "how it is written: logfmt, json",
-  },
+  log_format,
   {
     key = "groups_path", flag = "tunnel-groups", short = "g",
     argument = "FILE", type = "path", is_flag_only = true, effect = "live",
@@ -290,6 +292,8 @@ options.certificate = {
     help = "where the private key is written",
   },
 }
+
+options.run = { log, log_format }
 
 options.import = {
   {

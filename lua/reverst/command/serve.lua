@@ -26,7 +26,8 @@ Other commands: reverst check --help, reverst http --help, reverst certificate
 --help.]],
 }
 
-local other_commands = { "check", "http", "certificate", "import" }
+local other_commands = { "check", "http", "certificate", "run",
+  "test", "import" }
 
 local function log_start(server, settings)
   log.info("listening", { ["for"] = "tunnels", transport = "quic",

@@ -1,0 +1,206 @@
+-- For specs of authentication, policies and hooks (reverst test): what a server
+-- gives them, and what it makes of their answers.
+
+local balance = require "reverst.balance"
+local chunk = require "reverst.chunk"
+local crypto = require "reverst.crypto"
+local text = require "reverst.text"
+
+---@class reverst.testing
+local testing = {}
+
+-- A table whose fields are known: another name is a mistake, as it is in what
+-- the server gives.
+local function strict(kind, fields, given, optional)
+  local known = {}
+  for name in pairs(fields) do
+    known[#known + 1] = name
+  end
+  table.move(optional or {}, 1, #(optional or {}), #known + 1, known)
+  local is_known = {}
+  for _, name in ipairs(known) do
+    is_known[name] = true
+  end
+  local function fail(name, level)
+    error(("a %s has no field %s%s"):format(kind, text.quoted(name),
+      text.suggestion(name, known)), level + 1)
+  end
+  for name, value in pairs(given) do
+    if not is_known[name] then
+      fail(name, 3)
+    end
+    fields[name] = value
+  end
+  return setmetatable(fields, {
+    __index = function(_, name)
+      if not is_known[name] then
+        fail(name, 2)
+      end
+    end,
+    __newindex = function(self, name, value)
+      if not is_known[name] then
+        fail(name, 2)
+      end
+      rawset(self, name, value)
+    end,
+  })
+end
+
+local function copy(of, without)
+  local made = {}
+  for key, value in pairs(of or {}) do
+    if not without or not without[key] then
+      made[key] = value
+    end
+  end
+  return made
+end
+
+--- What authenticate is called with. `username` and `password`, or `token`,
+--- become scheme and credentials.
+---@param given? table fields of reverst.Registration; username, password, token
+---@return reverst.Registration
+function testing.registration(given)
+  given = given or {}
+  local fields = copy(given, { username = true, password = true, token = true })
+  if given.username or given.password then
+    fields.scheme = fields.scheme or "basic"
+    fields.credentials = crypto.base64_encode(("%s:%s"):format(
+      given.username or "", given.password or ""))
+  elseif given.token then
+    fields.scheme = fields.scheme or "bearer"
+    fields.credentials = given.token
+  end
+  local registration = strict("registration", {
+    group = "app", peer = "192.0.2.1:40000", server_name = "localhost",
+    metadata = {},
+  }, fields, { "scheme", "credentials" })
+  return registration
+end
+
+-- found in any case, as the server does
+local function header_table(given)
+  local headers = setmetatable({}, {
+    __index = function(self, name)
+      return rawget(self, tostring(name):lower())
+    end,
+    __newindex = function(self, name, value)
+      rawset(self, tostring(name):lower(), value)
+    end,
+  })
+  for name, value in pairs(given or {}) do
+    headers[name] = value
+  end
+  return headers
+end
+
+local function cookie_table(header)
+  local cookies = {}
+  for name, value in (header or ""):gmatch "([^=;%s]+)=([^;]*)" do
+    cookies[name] = cookies[name] or value
+  end
+  return cookies
+end
+
+--- What policies, route and hooks are called with. `cookies` come from the field
+--- of that name unless they are given; what a policy adds to the response is in
+--- `response_headers`.
+---@param given? table fields of reverst.Request
+---@return reverst.Request
+function testing.request(given)
+  local fields = copy(given)
+  fields.headers = header_table(fields.headers)
+  fields.cookies = fields.cookies or cookie_table(fields.headers.cookie)
+  if fields.path and fields.path:find("?", 1, true) then
+    error("path: what stands behind \"?\" belongs into query", 2)
+  end
+  fields.response_headers = {}
+  function fields.add_response_header(request, name, value)
+    local values = request.response_headers
+    values[name:lower()] = values[name:lower()] or {}
+    table.insert(values[name:lower()], value)
+  end
+  local request = strict("request", {
+    method = "GET", host = "app.test", path = "/", scheme = "http",
+    peer = "198.51.100.1:50000", group = "app", id = "test-request",
+    response_headers = false, add_response_header = false,
+  }, fields, { "query", "headers", "cookies" })
+  return request
+end
+
+--- What a policy chooses from: a tunnel for each table of fields.
+---@param list table[] fields of reverst.Tunnel
+---@return reverst.Tunnel[]
+function testing.tunnels(list)
+  local tunnels = {}
+  for i, given in ipairs(list) do
+    tunnels[i] = strict("tunnel", {
+      id = i, name = "tunnel-" .. i, peer = ("192.0.2.%d:40000"):format(i),
+      weight = 1, labels = {}, metadata = {}, active = 0, requests = 0,
+      registered_at = 1700000000 + i,
+    }, given, { "latency" })
+  end
+  return tunnels
+end
+
+--- What a server makes of the answer of authenticate: an error, too, rejects.
+---@param strategy reverst.Strategy
+---@param registration? reverst.Registration
+---@return boolean accepted
+---@return string|table|nil detail why not; or the table that it accepted with
+function testing.authenticate(strategy, registration)
+  local ok, answer, reason = pcall(strategy,
+    registration or testing.registration())
+  if not ok then
+    return false, tostring(answer)
+  elseif type(answer) == "table" then
+    return true, answer
+  elseif answer == true then
+    return true
+  elseif answer == nil or answer == false then
+    return false, reason or "rejected by authenticate"
+  end
+  return false, ("authenticate returned a %s value, expected true or false")
+    :format(type(answer))
+end
+
+--- What a server makes of the answer of a policy.
+---@param policy reverst.Policy|string a policy, or the name of one
+---@param tunnels reverst.Tunnel[]
+---@param request? reverst.Request
+---@return reverst.Tunnel|nil
+---@return string|nil message why the visitor gets 503
+function testing.choose(policy, tunnels, request)
+  local choose, message = balance.of(policy)
+  if not choose then
+    error(message, 2)
+  end
+  local ok, chosen = pcall(choose, tunnels, request or testing.request())
+  if not ok then
+    return nil, tostring(chosen)
+  end
+  for _, tunnel in ipairs(tunnels) do
+    if tunnel == chosen then
+      return tunnel
+    end
+  end
+  return nil, chosen == nil and "the policy chose none"
+    or "the policy returned what is none of the tunnels"
+end
+
+--- What a config.lua returns; its paths are relative to it, as for a server.
+---@param path string
+---@return reverst.Config
+function testing.config(path)
+  local config
+  local ok, message = chunk.run(path, { import_flags = "",
+    example = "return { groups = ... }" }, function(given)
+    config = given
+  end)
+  if not ok then
+    error(message, 2)
+  end
+  return config
+end
+
+return testing
