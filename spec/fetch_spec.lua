@@ -314,7 +314,7 @@ describe("a fetch", function()
     local result = finish(start { url = "http://192.0.2.1:9/",
       connect_timeout = 50 })
     if result.error == "REVERST_ERR_TIMEOUT" then
-      assert.matches("^192%.0%.2%.1:9: .*timed out$", result.message)
+      assert.equal("192.0.2.1:9: no connection within 50 ms", result.message)
     else -- a machine without a route tells at once
       assert.equal("REVERST_ERR_CONNECT", result.error)
     end

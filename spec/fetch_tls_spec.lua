@@ -288,6 +288,19 @@ describe("a fetch over TLS", function()
     assert.equal("hello", ask(serve "self", hello).body)
   end)
 
+  check("may have roots of its own", function()
+    open "stranger"
+    local server = serve "good"
+    local roots = folder .. "/ca.crt"
+    assert.equal("REVERST_ERR_TLS", (refused(server)))
+    assert.equal("hello", ask(server, hello, { ca_path = roots }).body)
+    local one = start(server, "/again", { ca_path = roots })
+    wait_for(server, "GET /again HTTP/1.1")
+    server:write(hello)
+    assert.equal("hello", finish(one).body)
+    assert.equal(2, select(2, fetcher:counts()))
+  end)
+
   check("says that its roots cannot be read", function()
     open "missing"
     local result = finish(assert(fetcher:start { url = "https://localhost:1/" }))

@@ -361,9 +361,12 @@ static struct reverst_fetch *new_fetch(
 
 /* What is wrong with the origin is told like all that is wrong with it. */
 static void submit(struct reverst_fetch *fetch, const struct rv_url *url,
-    uint64_t connect_timeout) {
-  int r = rv_fetcher_use_origin(fetch->fetcher, &fetch->origin, url,
-      connect_timeout > 0 ? connect_timeout : DEFAULT_CONNECT_TIMEOUT);
+    const reverst_fetch_options *options) {
+  uint64_t connect_timeout = options->connect_timeout > 0
+                                 ? options->connect_timeout
+                                 : DEFAULT_CONNECT_TIMEOUT;
+  int r = rv_fetcher_use_origin(
+      fetch->fetcher, &fetch->origin, url, options->ca_path, connect_timeout);
   (void)snprintf(fetch->label, sizeof(fetch->label), "%s", url->label.data);
   if (r == REVERST_ERR_LIMIT)
     fail(fetch, r, "too many origins are in use");
@@ -401,7 +404,7 @@ int reverst_fetch_start(reverst_fetch **fetch, reverst_fetcher *fetcher,
     free_fetch(made);
     return r;
   }
-  submit(made, &url, options->connect_timeout);
+  submit(made, &url, options);
   *fetch = made;
   return 0;
 }

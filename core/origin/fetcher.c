@@ -43,78 +43,100 @@ static bool make_room(struct reverst_fetcher *fetcher) {
   return fetcher->origins.count < fetcher->max_origins;
 }
 
-/* The roots are read once, at first need; what is wrong with them is logged. */
-static int need_tls(struct reverst_fetcher *fetcher) {
+static int read_roots(struct reverst_fetcher *fetcher,
+    struct rv_tls_context **context, const char *ca_path) {
   struct rv_tls_client_options options = {
-    .ca_path = fetcher->ca_path,
+    .ca_path = ca_path,
     .for_streams = true,
   };
-  if (fetcher->tls != NULL)
-    return 0;
-  return rv_tls_client_context_new(&fetcher->tls, fetcher->engine, &options);
+  return rv_tls_client_context_new(context, fetcher->engine, &options);
+}
+
+/* The fetcher's roots are read once, at first need, those of one origin with
+   it; what is wrong with them is logged. */
+static int use_tls(struct reverst_fetcher *fetcher,
+    struct rv_tls_context **context, const char *ca_path) {
+  int r = 0;
+  if (ca_path != NULL)
+    return read_roots(fetcher, context, ca_path);
+  if (fetcher->tls == NULL)
+    r = read_roots(fetcher, &fetcher->tls, fetcher->ca_path);
+  if (r == 0)
+    *context = rv_tls_context_ref(fetcher->tls);
+  return r;
 }
 
 static int open_origin(struct reverst_fetcher *fetcher,
     struct rv_fetch_origin *origin, const struct rv_url *url,
-    uint64_t connect_timeout) {
-  int r = url->secure ? need_tls(fetcher) : 0;
+    const char *ca_path, uint64_t connect_timeout) {
   struct rv_origin_options options = {
     .loop = fetcher->loop,
     .resolver = fetcher->resolver,
     .address = url->origin,
-    .tls = url->secure ? fetcher->tls : NULL,
     .connect_timeout = connect_timeout,
     .idle_timeout = fetcher->idle_timeout,
     .max_connections = fetcher->max_connections,
     .max_queue = fetcher->max_waiting,
     .on_unreachable = rv_fetch_note_unreachable,
   };
+  int r = url->secure ? use_tls(fetcher, &options.tls, ca_path) : 0;
   if (r == 0)
     r = rv_origin_new(&origin->origin, &options);
+  rv_tls_context_unref(options.tls);
   return r;
 }
 
-static int new_origin(struct reverst_fetcher *fetcher,
-    struct rv_fetch_origin **result, const struct rv_url *url,
-    uint64_t connect_timeout, struct rv_span key) {
-  struct rv_fetch_origin *origin;
+/* In the map, and without its rv_origin so far. */
+static int new_entry(struct reverst_fetcher *fetcher,
+    struct rv_fetch_origin **origin, struct rv_span key) {
+  struct rv_fetch_origin *made;
   int r;
   if (!make_room(fetcher))
     return REVERST_ERR_LIMIT;
-  origin = calloc(1, sizeof(*origin) + key.length);
-  if (origin == NULL)
+  made = calloc(1, sizeof(*made) + key.length);
+  if (made == NULL)
     return REVERST_ERR_NO_MEMORY;
-  memcpy(origin->key, key.data, key.length);
-  key.data = origin->key;
-  r = rv_map_insert(&fetcher->origins, &origin->node, key);
-  if (r == 0) {
-    r = open_origin(fetcher, origin, url, connect_timeout);
-    if (r == 0) {
-      *result = origin;
-      return 0;
-    }
-    rv_map_remove(&fetcher->origins, &origin->node);
+  memcpy(made->key, key.data, key.length);
+  key.data = made->key;
+  r = rv_map_insert(&fetcher->origins, &made->node, key);
+  if (r < 0)
+    free(made);
+  else
+    *origin = made;
+  return r;
+}
+
+static int find_or_make(struct reverst_fetcher *fetcher,
+    struct rv_fetch_origin **origin, const struct rv_url *url,
+    const char *ca_path, uint64_t connect_timeout, struct rv_span key) {
+  struct rv_map_node *node = rv_map_find(&fetcher->origins, key);
+  int r;
+  if (node != NULL) {
+    *origin = rv_container_of(node, struct rv_fetch_origin, node);
+    return 0;
   }
-  free(origin);
+  r = new_entry(fetcher, origin, key);
+  if (r < 0)
+    return r;
+  r = open_origin(fetcher, *origin, url, ca_path, connect_timeout);
+  if (r < 0) {
+    rv_map_remove(&fetcher->origins, &(*origin)->node);
+    free(*origin);
+    *origin = NULL;
+  }
   return r;
 }
 
 int rv_fetcher_use_origin(struct reverst_fetcher *fetcher,
     struct rv_fetch_origin **origin, const struct rv_url *url,
-    uint64_t connect_timeout) {
-  size_t size = url->origin.length + 24;
-  char *key = malloc(size);
-  struct rv_map_node *node;
-  int r = 0;
-  if (key == NULL)
+    const char *ca_path, uint64_t connect_timeout) {
+  char *key = NULL;
+  int r = asprintf(&key, "%" PRIu64 " %s %s", connect_timeout, url->origin.data,
+      url->secure && ca_path != NULL ? ca_path : "");
+  if (r < 0)
     return REVERST_ERR_NO_MEMORY;
-  (void)snprintf(
-      key, size, "%" PRIu64 " %s", connect_timeout, url->origin.data);
-  node = rv_map_find(&fetcher->origins, rv_span_of(key));
-  if (node != NULL)
-    *origin = rv_container_of(node, struct rv_fetch_origin, node);
-  else
-    r = new_origin(fetcher, origin, url, connect_timeout, rv_span_of(key));
+  r = find_or_make(
+      fetcher, origin, url, ca_path, connect_timeout, rv_span_of(key));
   free(key);
   if (r < 0)
     return r;

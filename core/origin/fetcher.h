@@ -26,8 +26,7 @@ struct reverst_fetcher {
   void *user_data;
 };
 
-/* One origin: a connect timeout is its connections', so it is part of the
-   key. */
+/* One origin: what its connections are made with is part of the key. */
 struct rv_fetch_origin {
   struct rv_map_node node;
   struct rv_list unused_node;
@@ -42,7 +41,7 @@ struct rv_fetch_origin {
    socket), REVERST_ERR_CERTIFICATE (the roots), REVERST_ERR_TLS. */
 int rv_fetcher_use_origin(struct reverst_fetcher *fetcher,
     struct rv_fetch_origin **origin, const struct rv_url *url,
-    uint64_t connect_timeout);
+    const char *ca_path, uint64_t connect_timeout);
 void rv_fetcher_leave_origin(
     struct reverst_fetcher *fetcher, struct rv_fetch_origin *origin);
 

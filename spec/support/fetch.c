@@ -204,7 +204,7 @@ static void read_headers(
 }
 
 /* fetcher:start{ url, method, headers, body, connect_timeout, timeout,
-   max_body, closes = true }: a fetch; nil and the error's name */
+   max_body, ca_path, closes = true }: a fetch; nil and the error's name */
 static int fetcher_start(lua_State *L) {
   struct spec_fetcher *fetcher = check_open_fetcher(L);
   reverst_field fields[MAX_FIELDS];
@@ -216,6 +216,7 @@ static int fetcher_start(lua_State *L) {
   read_headers(L, 2, fields);
   options.url = text_field(L, 2, "url", &length);
   options.method = text_field(L, 2, "method", &length);
+  options.ca_path = text_field(L, 2, "ca_path", &length);
   options.body = text_field(L, 2, "body", &options.body_length);
   options.connect_timeout =
       number_field(L, 2, "connect_timeout") * RV_MILLISECOND;

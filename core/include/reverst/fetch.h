@@ -22,7 +22,7 @@ typedef struct reverst_fetcher_options {
   size_t max_connections; /* to one origin: 64; more requests wait */
   size_t max_waiting;     /* for one origin: 16 384 */
   size_t max_origins;     /* in use or with kept connections: 256; fetches that
-                             differ in connect_timeout share none */
+                             differ in connect_timeout or ca_path share none */
   uint64_t idle_timeout;  /* of kept connections, ns: 60 s */
   enum reverst_log_level log_level;
   reverst_log_callback log;
@@ -51,6 +51,7 @@ typedef struct reverst_fetch_options {
   uint64_t connect_timeout; /* names and TLS included: 10 s */
   uint64_t timeout;         /* in all, also waiting for a connection: 30 s */
   size_t max_body;          /* of the answer, bytes: 1 MiB */
+  const char *ca_path;      /* PEM, for this one; NULL: the fetcher's */
 } reverst_fetch_options;
 
 /* The end of a fetch. Valid within on_done. */
