@@ -17,12 +17,6 @@ function reverst.sleep(seconds)
   return core.sleep(seconds)
 end
 
---- A task that reverst.spawn has started.
----@class reverst.Task
----@field wait fun(self: reverst.Task): true|nil, any true and what the function
---- returned; or nil and why it failed
----@field cancel fun(self: reverst.Task) ends it
-
 --- Starts a task that runs beside the caller's.  It may wait for as long as it
 --- likes, but is ended with the server, or when its configuration is replaced.
 ---@param task fun(...): ...
@@ -76,8 +70,7 @@ end
 
 --- Starts a server from settings as config.load gives them.
 ---@param settings table
----@return table|nil server with tunnel_address, http_address, stats, drain, close,
---- reload_certificates
+---@return reverst.Server|nil server
 ---@return string|nil message
 ---@return string|nil code "REVERST_ERR_LISTEN"
 function reverst.start_server(settings)
@@ -98,7 +91,7 @@ end
 
 --- Starts a server from the table that a config.lua returns.
 ---@param given table
----@return table|nil server
+---@return reverst.Server|nil server
 ---@return string|nil message
 ---@return string|nil code
 function reverst.server(given)
@@ -111,7 +104,7 @@ end
 
 --- Starts a client from settings as client_settings gives them.
 ---@param settings table
----@return table|nil client with is_connected, close
+---@return reverst.Client|nil client
 ---@return string|nil message
 ---@return string|nil code
 function reverst.start_client(settings)
@@ -120,7 +113,7 @@ end
 
 --- Starts a client that answers from a local service.
 ---@param given reverst.ClientOptions
----@return table|nil client with is_connected, close
+---@return reverst.Client|nil client
 ---@return string|nil message
 ---@return string|nil code
 function reverst.client(given)
