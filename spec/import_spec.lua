@@ -218,14 +218,38 @@ groups:
     hosts: [token.test]
     authentication:
       bearer: {token: t0ken}
+  hashed:
+    hosts: [hashed.test]
+    authentication:
+      bearer:
+        hashedToken: B46C09677343261F0B439A472422225E3A230C9C094D6AB16762E2036B597053
+  file:
+    hosts: [file.test]
+    authentication:
+      basic: {username: ann, password: word}
+      bearer: {tokenPath: token, scheme: bearer}
+  open:
+    hosts: [open.test]
 ]]
-    assert.same({ 0, "" }, { status, errors })
+    assert.equal(0, status, errors)
+    host.write("token", "t0ken\n")
+    local checked, text = host.run { "check", host.write("config.lua", output),
+      "-n", "localhost", "-c", host.path "server.crt", "-k",
+      host.path "server.key" }
+    assert.equal(0, checked, text)
     local server = host.start_server { host.write("config.lua", output) }
     host.start_client(server, { "--username", "ann", "--password", "word" })
       :wait_for "registered at .* in group \"app\""
     host.start_client(server, { "-g", "token", "--token", "t0ken" })
       :wait_for "registered at .* in group \"token\""
+    for _, flags in ipairs { { "-g", "hashed", "--token", "t0ken" },
+      { "-g", "file", "--username", "ann", "--password", "word" },
+      { "-g", "file", "--token", "t0ken" }, { "-g", "open" } } do
+      host.start_client(server, flags):wait_for "registered at "
+    end
     for _, flags in ipairs { { "--username", "ann", "--password", "wrong" },
+      { "-g", "hashed", "--token", "wrong" }, { "-g", "file", "--token", "x" },
+      { "-g", "file", "--username", "ann", "--password", "wrong" },
       { "--token", "t0ken" }, { "-g", "token", "--token", "word" },
       { "-g", "token" } } do
       host.start_client(server, flags):wait_for "unauthorized: "

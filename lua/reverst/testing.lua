@@ -143,24 +143,25 @@ function testing.tunnels(list)
   return tunnels
 end
 
---- What a server makes of the answer of authenticate: an error, too, rejects.
+--- What a server makes of the answer of authenticate.
 ---@param strategy reverst.Strategy
 ---@param registration? reverst.Registration
----@return boolean accepted
+---@return boolean|nil accepted nil: it could not tell, or failed; then newcomers are
+--- rejected, too
 ---@return string|table|nil detail why not; or the table that it accepted with
 function testing.authenticate(strategy, registration)
   local ok, answer, reason = pcall(strategy,
     registration or testing.registration())
   if not ok then
-    return false, tostring(answer)
+    return nil, tostring(answer)
   elseif type(answer) == "table" then
     return true, answer
   elseif answer == true then
     return true
   elseif answer == nil or answer == false then
-    return false, reason or "rejected by authenticate"
+    return answer, reason or "rejected by authenticate"
   end
-  return false, ("authenticate returned a %s value, expected true or false")
+  return nil, ("authenticate returned a %s value, expected true or false")
     :format(type(answer))
 end
 
