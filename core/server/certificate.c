@@ -6,11 +6,13 @@
 #include "base/log.h"
 #include "tls/context.h"
 #include <reverst/error.h>
+#include <stdlib.h>
 
-int reverst_server_reload_certificates(reverst_server *server) {
+static int use(reverst_server *server, const char *certificate_path,
+    const char *private_key_path) {
   struct rv_tls_server_options options = {
-    .certificate_path = server->certificate_path,
-    .private_key_path = server->private_key_path,
+    .certificate_path = certificate_path,
+    .private_key_path = private_key_path,
   };
   struct rv_tls_context *context;
   int r;
@@ -26,7 +28,31 @@ int reverst_server_reload_certificates(reverst_server *server) {
   rv_quic_endpoint_set_server_tls(server->endpoint, context);
   rv_tls_context_unref(context);
   rv_log(server->engine, REVERST_LOG_INFO, "certificates_reloaded",
-      rv_log_text("path", server->certificate_path));
+      rv_log_text("path", certificate_path));
+  return 0;
+}
+
+int reverst_server_reload_certificates(reverst_server *server) {
+  return use(server, server->certificate_path, server->private_key_path);
+}
+
+int reverst_server_set_certificate(reverst_server *server,
+    const char *certificate_path, const char *private_key_path) {
+  char *certificate = strdup(certificate_path);
+  char *private_key = strdup(private_key_path);
+  int r = REVERST_ERR_NO_MEMORY;
+
+  if (certificate != NULL && private_key != NULL)
+    r = use(server, certificate, private_key);
+  if (r < 0) {
+    free(certificate);
+    free(private_key);
+    return r;
+  }
+  free(server->certificate_path);
+  free(server->private_key_path);
+  server->certificate_path = certificate;
+  server->private_key_path = private_key;
   return 0;
 }
 

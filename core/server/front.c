@@ -27,9 +27,19 @@ struct source {
   size_t connections;
 };
 
+/* One address. */
+struct door {
+  struct rv_list node;
+  struct rv_front *front;
+  struct rv_listener *listener;
+  struct rv_address wanted; /* as asked for: the port may be 0 */
+  bool kept;                /* it is among those that are set just now */
+};
+
 struct visitor {
   struct rv_list node;
   struct rv_front *front;
+  const struct door *door; /* by which it came; NULL: that was closed */
   struct source *source;
   struct rv_h1_server *h1;
 };
@@ -38,8 +48,7 @@ struct rv_front {
   struct rv_loop *loop;
   struct rv_engine *engine;
   struct rv_handler *handler;
-  struct rv_listener *listener;
-  struct rv_address address;
+  struct rv_list doors;
   size_t max_connections, max_per_address;
   struct rv_list visitors;
   size_t count;
@@ -151,8 +160,9 @@ static int start_visitor(
   return 0;
 }
 
-static int add_visitor(struct rv_front *front, struct source *source, int fd,
+static int add_visitor(const struct door *door, struct source *source, int fd,
     const struct rv_address *peer) {
+  struct rv_front *front = door->front;
   struct visitor *visitor = calloc(1, sizeof(*visitor));
 
   if (visitor == NULL) {
@@ -160,6 +170,7 @@ static int add_visitor(struct rv_front *front, struct source *source, int fd,
     return REVERST_ERR_NO_MEMORY;
   }
   visitor->front = front;
+  visitor->door = door;
   visitor->source = source;
   source->connections++;
   front->count++;
@@ -170,7 +181,8 @@ static int add_visitor(struct rv_front *front, struct source *source, int fd,
 }
 
 static void on_accept(int fd, const struct rv_address *peer, void *user_data) {
-  struct rv_front *front = user_data;
+  const struct door *door = user_data;
+  struct rv_front *front = door->front;
   struct source *source;
 
   if (front->count >= front->max_connections) {
@@ -188,8 +200,101 @@ static void on_accept(int fd, const struct rv_address *peer, void *user_data) {
     close(fd);
     return;
   }
-  if (add_visitor(front, source, fd, peer) < 0)
+  if (add_visitor(door, source, fd, peer) < 0)
     drop_source(front, source);
+}
+
+/* ---- doors ---- */
+
+static struct door *door_of(struct rv_list *node) {
+  return rv_container_of(node, struct door, node);
+}
+
+static void close_door(struct door *door) {
+  rv_list_remove(&door->node);
+  rv_listener_close(door->listener);
+  free(door);
+}
+
+static int open_door(struct rv_front *front, const struct rv_address *address) {
+  struct door *door = calloc(1, sizeof(*door));
+  struct rv_listener_options options = {
+    .loop = front->loop,
+    .address = address,
+    .on_accept = on_accept,
+    .user_data = door,
+  };
+  int r;
+
+  if (door == NULL)
+    return REVERST_ERR_NO_MEMORY;
+  door->front = front;
+  door->wanted = *address;
+  r = rv_listener_open(&door->listener, &options);
+  if (r < 0) {
+    free(door);
+    return r;
+  }
+  door->kept = true;
+  rv_list_push(&front->doors, &door->node);
+  return 0;
+}
+
+static struct door *find_door(
+    const struct rv_front *front, const struct rv_address *address) {
+  rv_list_each(node, &front->doors) {
+    struct door *door = door_of(node);
+
+    if (rv_address_equal(&door->wanted, address) ||
+        rv_address_equal(rv_listener_address(door->listener), address))
+      return door;
+  }
+  return NULL;
+}
+
+static void drain_visitors_of(struct rv_front *front, const struct door *door) {
+  rv_list_each(node, &front->visitors) {
+    struct visitor *visitor = rv_container_of(node, struct visitor, node);
+
+    if (visitor->door != door)
+      continue;
+    visitor->door = NULL;
+    rv_h1_server_drain(visitor->h1);
+  }
+}
+
+/* Undoes what was opened: nobody can have come in yet. */
+static void close_newest(struct rv_front *front, size_t count) {
+  while (count-- > 0)
+    close_door(door_of(front->doors.previous));
+}
+
+int rv_front_set_addresses(
+    struct rv_front *front, const struct rv_address *addresses, size_t count) {
+  size_t opened = 0;
+
+  rv_list_each(node, &front->doors) door_of(node)->kept = false;
+  for (size_t i = 0; i < count; i++) {
+    struct door *door = find_door(front, &addresses[i]);
+    int r = 0;
+
+    if (door != NULL)
+      door->kept = true;
+    else
+      r = open_door(front, &addresses[i]);
+    if (r < 0) {
+      close_newest(front, opened);
+      return r;
+    }
+    opened += door == NULL;
+  }
+  rv_list_each(node, &front->doors) {
+    if (door_of(node)->kept)
+      continue;
+    drain_visitors_of(front, door_of(node));
+    close_door(door_of(node));
+  }
+  return 0;
 }
 
 /* ---- life ---- */
@@ -204,12 +309,6 @@ static void run_empty_job(struct rv_job *job) {
 int rv_front_open(
     struct rv_front **front, const struct rv_front_options *options) {
   struct rv_front *new = calloc(1, sizeof(*new));
-  struct rv_listener_options listener = {
-    .loop = options->loop,
-    .address = options->address,
-    .on_accept = on_accept,
-    .user_data = new,
-  };
   int r;
 
   if (new == NULL)
@@ -225,22 +324,26 @@ int rv_front_open(
   new->on_empty = options->on_empty;
   new->user_data = options->user_data;
   new->empty_job.run = run_empty_job;
+  rv_list_init(&new->doors);
   rv_list_init(&new->visitors);
   rv_map_init(&new->sources, new->engine->hash_secret);
-  r = rv_listener_open(&new->listener, &listener);
+  r = rv_front_set_addresses(new, options->addresses, options->address_count);
   if (r < 0) {
     rv_map_deinit(&new->sources);
     free(new);
     return r;
   }
-  new->address = *rv_listener_address(new->listener);
   *front = new;
   return 0;
 }
 
+static void close_doors(struct rv_front *front) {
+  while (!rv_list_empty(&front->doors))
+    close_door(door_of(front->doors.next));
+}
+
 static void stop_listening(struct rv_front *front) {
-  rv_listener_close(front->listener);
-  front->listener = NULL;
+  close_doors(front);
   if (front->count == 0)
     rv_turn_add(&front->engine->turn, &front->empty_job, RV_PHASE_PROCESS);
 }
@@ -262,7 +365,7 @@ void rv_front_free(struct rv_front *front) {
     return;
   assert(front->count == 0);
   rv_turn_remove(&front->empty_job);
-  rv_listener_close(front->listener);
+  close_doors(front);
   rv_map_deinit(&front->sources);
   free(front);
 }
@@ -303,6 +406,10 @@ size_t rv_front_connections(const struct rv_front *front) {
   return front->count;
 }
 
-const struct rv_address *rv_front_address(const struct rv_front *front) {
-  return &front->address;
+const struct rv_address *rv_front_address(
+    const struct rv_front *front, size_t index) {
+  rv_list_each(node,
+      &front->doors) if (index-- ==
+                         0) return rv_listener_address(door_of(node)->listener);
+  return NULL;
 }

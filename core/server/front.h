@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The front: accepts the connections of visitors and speaks HTTP/1.1 to them.
- */
+/* The front: accepts the connections of visitors, at one address or several,
+   and speaks HTTP/1.1 to them. */
 #ifndef RV_SERVER_FRONT_H
 #define RV_SERVER_FRONT_H
 
@@ -11,7 +11,8 @@ struct rv_front;
 
 struct rv_front_options {
   struct rv_loop *loop;
-  const struct rv_address *address;
+  const struct rv_address *addresses;
+  size_t address_count;
   struct rv_handler *handler;
   size_t max_connections; /* 0: half of RLIMIT_NOFILE, at most 65 536 */
   size_t max_connections_per_address; /* 0: 1 000 */
@@ -21,6 +22,12 @@ struct rv_front_options {
 
 int rv_front_open(
     struct rv_front **front, const struct rv_front_options *options);
+
+/* Listens at these from now on, or, on failure, where it did: opens those that
+   are new (REVERST_ERR_LISTEN, logged; REVERST_ERR_NO_MEMORY), then closes the
+   others, whose connections close after their answer. */
+int rv_front_set_addresses(
+    struct rv_front *front, const struct rv_address *addresses, size_t count);
 
 /* No new connections; those there are close after their answer. */
 void rv_front_drain(struct rv_front *front);
@@ -38,6 +45,9 @@ void rv_front_free(struct rv_front *front);
 void rv_front_relieve(struct rv_front *front);
 
 size_t rv_front_connections(const struct rv_front *front);
-const struct rv_address *rv_front_address(const struct rv_front *front);
+/* As bound, in no particular order but that of the options where nothing was
+   set; NULL behind the last one. */
+const struct rv_address *rv_front_address(
+    const struct rv_front *front, size_t index);
 
 #endif

@@ -8,7 +8,7 @@
 
 static int fault(struct rv_engine *engine, int error, const char *option,
     const char *value) {
-  rv_log(engine, REVERST_LOG_ERROR, "server_not_started",
+  rv_log(engine, REVERST_LOG_ERROR, "option_refused",
       rv_log_text("option", option), rv_log_text("value", value),
       rv_log_text("error", reverst_strerror(error)));
   return error;
@@ -40,12 +40,21 @@ int rv_server_options_tunnel_address(struct rv_engine *engine,
       engine, "tunnel.address", given ? given : "127.0.0.1:7171", address);
 }
 
-int rv_server_options_http_address(struct rv_engine *engine,
-    const reverst_server_options *options, struct rv_address *address) {
-  const char *given = options->http.address;
+int rv_server_options_http_addresses(struct rv_engine *engine,
+    const char *address, const char *const *list,
+    struct rv_http_addresses *addresses) {
+  const char *const single[] = { address ? address : "127.0.0.1:8181", NULL };
+  int r = 0;
 
-  return parse(
-      engine, "http.address", given ? given : "127.0.0.1:8181", address);
+  addresses->count = 0;
+  for (const char *const *given = list && list[0] ? list : single;
+       *given != NULL && r == 0; given++) {
+    if (addresses->count == RV_SERVER_MAX_ADDRESSES)
+      return fault(engine, REVERST_ERR_LIMIT, "http.address", *given);
+    r = parse(
+        engine, "http.address", *given, &addresses->items[addresses->count++]);
+  }
+  return r;
 }
 
 int rv_server_options_tls(struct rv_engine *engine,
@@ -83,6 +92,7 @@ int rv_server_options_secrets(struct rv_engine *engine,
 static int check_all(
     struct rv_engine *engine, const reverst_server_options *options) {
   struct rv_address address;
+  struct rv_http_addresses addresses;
   struct rv_quic_secrets secrets;
   struct rv_tls_context *tls = NULL;
   int r = rv_server_options_check(engine, options);
@@ -90,7 +100,8 @@ static int check_all(
   if (r == 0)
     r = rv_server_options_tunnel_address(engine, options, &address);
   if (r == 0)
-    r = rv_server_options_http_address(engine, options, &address);
+    r = rv_server_options_http_addresses(
+        engine, options->http.address, options->http.addresses, &addresses);
   if (r == 0)
     r = rv_server_options_tls(engine, options, &tls);
   rv_tls_context_unref(tls);

@@ -15,8 +15,17 @@ int rv_server_options_check(
 /* REVERST_ERR_ADDRESS */
 int rv_server_options_tunnel_address(struct rv_engine *engine,
     const reverst_server_options *options, struct rv_address *address);
-int rv_server_options_http_address(struct rv_engine *engine,
-    const reverst_server_options *options, struct rv_address *address);
+
+enum { RV_SERVER_MAX_ADDRESSES = 16 };
+
+/* As of http.addresses, or else http.address. REVERST_ERR_LIMIT: too many. */
+struct rv_http_addresses {
+  struct rv_address items[RV_SERVER_MAX_ADDRESSES];
+  size_t count;
+};
+int rv_server_options_http_addresses(struct rv_engine *engine,
+    const char *address, const char *const *list,
+    struct rv_http_addresses *addresses);
 
 /* As rv_tls_server_context_new. */
 int rv_server_options_tls(struct rv_engine *engine,

@@ -7,6 +7,8 @@
 #include <reverst/error.h>
 #include <stdlib.h>
 
+#define DRAIN_TIMEOUT (30 * RV_SECOND)
+
 static void close_now(reverst_server *server,
     void (*on_closed)(void *user_data), void *user_data);
 
@@ -210,24 +212,36 @@ static int open_endpoint(
   return r;
 }
 
+static void print_addresses(struct reverst_server *server) {
+  for (size_t i = 0; i < RV_SERVER_MAX_ADDRESSES; i++) {
+    const struct rv_address *address = rv_front_address(server->front, i);
+
+    server->http_addresses[i][0] = '\0';
+    if (address != NULL)
+      rv_address_print(address, server->http_addresses[i]);
+  }
+}
+
 static int open_front(
     struct reverst_server *server, const reverst_server_options *options) {
-  struct rv_address address;
+  struct rv_http_addresses addresses;
   struct rv_front_options front = {
     .loop = server->loop,
-    .address = &address,
+    .addresses = addresses.items,
     .handler = &server->router.handler,
     .max_connections = options->max_connections,
     .max_connections_per_address = options->max_connections_per_address,
     .on_empty = on_front_empty,
     .user_data = server,
   };
-  int r = rv_server_options_http_address(server->engine, options, &address);
+  int r = rv_server_options_http_addresses(server->engine,
+      options->http.address, options->http.addresses, &addresses);
 
+  front.address_count = addresses.count;
   if (r == 0)
     r = rv_front_open(&server->front, &front);
   if (r == 0)
-    rv_address_print(rv_front_address(server->front), server->http_address);
+    print_addresses(server);
   return r;
 }
 
@@ -284,7 +298,7 @@ static int new_loop(struct reverst_server *server, struct event_base *base,
                                      ? options->tunnel.registration_timeout
                                      : 10 * RV_SECOND;
   server->drain_timeout =
-      options->drain_timeout ? options->drain_timeout : 30 * RV_SECOND;
+      options->drain_timeout ? options->drain_timeout : DRAIN_TIMEOUT;
   rv_server_init_routing(server);
   rv_router_init(&server->router, server->engine, &server->groups);
   server->router.on_short_of_memory = on_short_of_memory;
@@ -321,7 +335,51 @@ const char *reverst_server_tunnel_address(const reverst_server *server) {
 }
 
 const char *reverst_server_http_address(const reverst_server *server) {
-  return server->http_address;
+  return server->http_addresses[0];
+}
+
+const char *reverst_server_http_address_at(
+    const reverst_server *server, size_t index) {
+  return index < RV_SERVER_MAX_ADDRESSES && server->http_addresses[index][0]
+             ? server->http_addresses[index]
+             : NULL;
+}
+
+static int set_addresses(
+    reverst_server *server, const char *address, const char *const *list) {
+  struct rv_http_addresses addresses;
+  int r;
+
+  if (server->state != RV_SERVER_RUNNING)
+    return REVERST_ERR_CLOSED;
+  rv_engine_refresh(server->engine);
+  r = rv_server_options_http_addresses(
+      server->engine, address, list, &addresses);
+  if (r == 0)
+    r = rv_front_set_addresses(server->front, addresses.items, addresses.count);
+  if (r == 0)
+    print_addresses(server);
+  return r;
+}
+
+int reverst_server_set_http_address(
+    reverst_server *server, const char *address) {
+  return set_addresses(server, address, NULL);
+}
+
+int reverst_server_set_http_addresses(
+    reverst_server *server, const char *const *addresses) {
+  return set_addresses(server, NULL, addresses);
+}
+
+void reverst_server_set_drain_timeout(
+    reverst_server *server, uint64_t drain_timeout) {
+  server->drain_timeout = drain_timeout ? drain_timeout : DRAIN_TIMEOUT;
+}
+
+void reverst_server_set_log_level(
+    reverst_server *server, enum reverst_log_level level) {
+  server->engine->log_level = level;
 }
 
 void reverst_server_get_stats(

@@ -8,6 +8,7 @@
 #include "server/front.h"
 #include "server/groups.h"
 #include "server/instances.h"
+#include "server/options.h"
 #include "server/registration.h"
 #include "server/router.h"
 
@@ -49,7 +50,7 @@ struct reverst_server {
   void *on_closed_data;
 
   char tunnel_address[RV_ADDRESS_TEXT_SIZE];
-  char http_address[RV_ADDRESS_TEXT_SIZE];
+  char http_addresses[RV_SERVER_MAX_ADDRESSES][RV_ADDRESS_TEXT_SIZE];
 };
 
 /* server/tunnels.c: connections that come in, until they have gone. */

@@ -37,7 +37,9 @@ typedef struct reverst_server_options {
     unsigned max_pending, max_pending_per_address;
   } tunnel;
   struct {
-    const char *address; /* "127.0.0.1:8181" */
+    const char *address; /* "127.0.0.1:8181"; "unix:/path" */
+    /* Several instead, ended by NULL; at most 16. */
+    const char *const *addresses;
   } http;
   /* Of reverst_server_drain: 30 s; REVERST_NEVER: waits for the last one. */
   uint64_t drain_timeout;
@@ -81,6 +83,9 @@ void reverst_server_drain(reverst_server *server,
    server. */
 const char *reverst_server_tunnel_address(const reverst_server *server);
 const char *reverst_server_http_address(const reverst_server *server);
+/* Each of several; NULL behind the last one. */
+const char *reverst_server_http_address_at(
+    const reverst_server *server, size_t index);
 
 /* Reads certificate and private key anew from the paths that were given.
    Tunnels stay; connections to come see the new ones. On failure those before
@@ -88,15 +93,21 @@ const char *reverst_server_http_address(const reverst_server *server);
    REVERST_ERR_PRIVATE_KEY (also: the two do not belong together),
    REVERST_ERR_NO_MEMORY, REVERST_ERR_CLOSED, REVERST_ERR_TLS. */
 int reverst_server_reload_certificates(reverst_server *server);
+/* The same from other paths, which take the place of those. */
+int reverst_server_set_certificate(reverst_server *server,
+    const char *certificate_path, const char *private_key_path);
 
-/* Listens at another address for visitors: opens it, then takes no more
-   connections at the one before; those there are go on. On failure nothing
-   changes: REVERST_ERR_ADDRESS, REVERST_ERR_LISTEN, REVERST_ERR_NO_MEMORY,
-   REVERST_ERR_CLOSED. */
+/* Listens at another address for visitors, or several (ended by NULL): opens
+   what is new, then takes no more connections at those before, where what is
+   under way finishes. On failure nothing changes, and why is logged:
+   REVERST_ERR_ADDRESS, REVERST_ERR_LIMIT, REVERST_ERR_LISTEN,
+   REVERST_ERR_NO_MEMORY, REVERST_ERR_CLOSED. */
 int reverst_server_set_http_address(
     reverst_server *server, const char *address);
+int reverst_server_set_http_addresses(
+    reverst_server *server, const char *const *addresses);
 
-/* REVERST_NEVER: waits for the last one. For drains to come. */
+/* REVERST_NEVER: waits for the last one; 0: 30 s. For drains to come. */
 void reverst_server_set_drain_timeout(
     reverst_server *server, uint64_t drain_timeout);
 
