@@ -51,6 +51,7 @@ struct rv_group *rv_group_new(
   group->options = normal_options(options);
   rv_list_init(&group->tunnels);
   rv_list_init(&group->waiting);
+  rv_review_init(&group->review);
   return group;
 }
 
@@ -59,8 +60,23 @@ static void free_group(struct rv_group *group) {
     rv_host_deinit(&group->hosts[i]);
   free(group->hosts);
   rv_candidates_deinit(&group->candidates);
+  rv_review_deinit(&group->review, group->engine);
   free(group->name);
   free(group);
+}
+
+static void forget_credentials(const struct rv_group *group) {
+  rv_list_each(node, &group->tunnels)
+      rv_tunnel_forget_credentials(rv_container_of(node, reverst_tunnel, node));
+}
+
+void rv_group_exchange_options(
+    struct rv_group *group, const struct rv_group *fresh) {
+  group->options = fresh->options;
+  if (group->options.forget_credentials)
+    forget_credentials(group);
+  if (group->options.forget_credentials || group->options.insecure)
+    rv_review_stop(group);
 }
 
 void rv_group_hold(struct rv_group *group) {
@@ -90,6 +106,7 @@ void rv_group_remove_tunnel(reverst_tunnel *tunnel) {
     continue;
   rv_candidates_forget(&tunnel->group->candidates);
   rv_health_deinit(tunnel);
+  rv_review_leave(tunnel);
   rv_list_remove(&tunnel->node);
   tunnel->group->tunnel_count--;
 }

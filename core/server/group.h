@@ -6,6 +6,7 @@
 
 #include "server/candidates.h"
 #include "server/hosts.h"
+#include "server/review.h"
 
 struct rv_group {
   struct rv_engine *engine;
@@ -26,7 +27,8 @@ struct rv_group {
   size_t tunnel_count;
   struct rv_candidates candidates; /* of these, for the policy */
   uint64_t no_choice_logged;       /* engine time of the last entry; 0: none */
-  struct rv_list waiting;          /* visits that wait for a free stream */
+  struct rv_review review;
+  struct rv_list waiting; /* visits that wait for a free stream */
   size_t waiting_count;
 
   size_t references; /* of the tables, tunnels and visits */
@@ -42,6 +44,10 @@ enum {
    must have. NULL: out of memory. */
 struct rv_group *rv_group_new(
     struct rv_engine *engine, const reverst_group_options *options);
+
+/* It means the same as `fresh` from now on. */
+void rv_group_exchange_options(
+    struct rv_group *group, const struct rv_group *fresh);
 
 /* Keeps the group, in the tables or not, until it is let go as often. */
 void rv_group_hold(struct rv_group *group);

@@ -137,7 +137,7 @@ static void take_place(
 
   rv_map_remove(&groups->names, &fresh->node);
   (void)rv_map_insert(&groups->names, &group->node, rv_span_of(group->name));
-  group->options = fresh->options;
+  rv_group_exchange_options(group, fresh);
   group->hosts = fresh->hosts;
   group->host_count = fresh->host_count;
   own_hosts(group);

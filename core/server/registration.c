@@ -3,11 +3,13 @@
    time. */
 #include "server/registration.h"
 
+#include "server/group.h"
 #include <stdlib.h>
 
 struct reverst_registration {
   struct rv_registration_owner *owner; /* NULL: abandoned */
   void *context;
+  bool repeated;
   struct rv_arena arena;
   const char *group_name, *server_name;
   char peer[RV_ADDRESS_TEXT_SIZE];
@@ -22,13 +24,12 @@ static const char *copy(struct rv_arena *arena, struct rv_span span) {
 }
 
 static int copy_metadata(
-    reverst_registration *registration, const struct rv_message *message) {
-  rv_fields_init(&registration->metadata, &registration->arena);
-  for (size_t i = 0; i < message->metadata.count; i++) {
+    reverst_registration *registration, const struct rv_fields *metadata) {
+  for (size_t i = 0; i < metadata->count; i++) {
     struct rv_span name =
-        rv_arena_copy(&registration->arena, message->metadata.items[i].name);
+        rv_arena_copy(&registration->arena, metadata->items[i].name);
     struct rv_span value =
-        rv_arena_copy(&registration->arena, message->metadata.items[i].value);
+        rv_arena_copy(&registration->arena, metadata->items[i].value);
 
     if (name.data == NULL || value.data == NULL ||
         rv_fields_add(&registration->metadata, name, value) < 0)
@@ -68,17 +69,17 @@ static int split_authorization(reverst_registration *registration) {
   return 0;
 }
 
-static int fill(
-    reverst_registration *registration, const struct rv_server_tunnel *tunnel) {
-  const struct rv_message *message = rv_server_tunnel_registration(tunnel);
-  int r = copy_metadata(registration, message);
+static int fill(reverst_registration *registration,
+    const struct rv_server_tunnel *carrier, struct rv_span group,
+    const struct rv_fields *metadata) {
+  int r = copy_metadata(registration, metadata);
 
   if (r == 0)
     r = split_authorization(registration);
-  registration->group_name = copy(&registration->arena, message->group);
+  registration->group_name = copy(&registration->arena, group);
   registration->server_name =
-      copy(&registration->arena, rv_server_tunnel_server_name(tunnel));
-  rv_address_print(rv_server_tunnel_peer(tunnel), registration->peer);
+      copy(&registration->arena, rv_server_tunnel_server_name(carrier));
+  rv_address_print(rv_server_tunnel_peer(carrier), registration->peer);
   if (registration->group_name == NULL || registration->server_name == NULL)
     return REVERST_ERR_NO_MEMORY;
   return r;
@@ -95,16 +96,54 @@ static void free_registration(reverst_registration *registration) {
   free(registration);
 }
 
-reverst_registration *rv_registration_new(struct rv_registration_owner *owner,
-    const struct rv_server_tunnel *tunnel, void *context) {
+static reverst_registration *new_registration(
+    struct rv_registration_owner *owner, void *context) {
   reverst_registration *registration = calloc(1, sizeof(*registration));
 
   if (registration == NULL)
     return NULL;
   rv_arena_init(&registration->arena);
+  rv_fields_init(&registration->metadata, &registration->arena);
   registration->owner = owner;
   registration->context = context;
-  if (fill(registration, tunnel) < 0) {
+  return registration;
+}
+
+reverst_registration *rv_registration_new(struct rv_registration_owner *owner,
+    const struct rv_server_tunnel *tunnel, void *context) {
+  const struct rv_message *message = rv_server_tunnel_registration(tunnel);
+  reverst_registration *registration = new_registration(owner, context);
+
+  if (registration != NULL &&
+      fill(registration, tunnel, message->group, &message->metadata) < 0) {
+    free_registration(registration);
+    return NULL;
+  }
+  return registration;
+}
+
+static int fill_repeated(
+    reverst_registration *registration, const reverst_tunnel *tunnel) {
+  struct rv_arena arena;
+  struct rv_fields metadata;
+  int r;
+
+  registration->repeated = true;
+  rv_arena_init(&arena);
+  rv_fields_init(&metadata, &arena);
+  r = rv_tunnel_copy_metadata(tunnel, &metadata);
+  if (r == 0)
+    r = fill(registration, tunnel->carrier, rv_span_of(tunnel->group->name),
+        &metadata);
+  rv_arena_deinit(&arena);
+  return r;
+}
+
+reverst_registration *rv_registration_new_repeated(
+    struct rv_registration_owner *owner, reverst_tunnel *tunnel) {
+  reverst_registration *registration = new_registration(owner, tunnel);
+
+  if (registration != NULL && fill_repeated(registration, tunnel) < 0) {
     free_registration(registration);
     return NULL;
   }
@@ -161,6 +200,11 @@ const char *reverst_registration_scheme(
 const char *reverst_registration_credentials(
     const reverst_registration *registration) {
   return registration->credentials;
+}
+
+bool reverst_registration_is_repeated(
+    const reverst_registration *registration) {
+  return registration->repeated;
 }
 
 static void decide(reverst_registration *registration,

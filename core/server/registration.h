@@ -3,8 +3,7 @@
 #ifndef RV_SERVER_REGISTRATION_H
 #define RV_SERVER_REGISTRATION_H
 
-#include "tunnel/server_tunnel.h"
-#include <reverst/server.h>
+#include "server/tunnel.h"
 
 enum rv_decision {
   RV_DECISION_ACCEPTED,
@@ -26,6 +25,10 @@ struct rv_registration_owner {
    out of memory. */
 reverst_registration *rv_registration_new(struct rv_registration_owner *owner,
     const struct rv_server_tunnel *tunnel, void *context);
+
+/* The same for a tunnel, which is then the context. */
+reverst_registration *rv_registration_new_repeated(
+    struct rv_registration_owner *owner, reverst_tunnel *tunnel);
 
 /* The peer has gone; the decision will have no effect, but free the memory. */
 void rv_registration_abandon(reverst_registration *registration);

@@ -62,6 +62,7 @@ static void announce_removal(
                               : rv_refusal_reason(RV_REFUSAL_NOT_FOUND).data);
   }
   while ((node = rv_list_pop(removed)) != NULL) {
+    rv_review_stop(group_of(node));
     silence(&group_of(node)->options);
     rv_list_push(&server->removed, node);
   }
@@ -145,6 +146,26 @@ int reverst_server_set_routing(
   }
   rv_groups_deinit(&fresh);
   return r;
+}
+
+/* ---- asking again ---- */
+
+int reverst_server_reauthenticate(
+    reverst_server *server, const char *group_name, uint64_t spread) {
+  struct rv_group *group =
+      rv_groups_find(&server->groups, rv_span_of(group_name));
+
+  if (is_over(server))
+    return REVERST_ERR_CLOSED;
+  if (group == NULL)
+    return REVERST_ERR_INVALID;
+  if (group->options.insecure || group->options.forget_credentials)
+    return 0;
+  rv_engine_refresh(server->engine);
+  rv_log(server->engine, REVERST_LOG_INFO, "reauthenticating",
+      rv_log_text("group", group->name),
+      rv_log_number("tunnels", (int64_t)group->tunnel_count));
+  return rv_review_start(group, spread, server->registration_timeout);
 }
 
 /* ---- looking ---- */

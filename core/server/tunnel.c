@@ -201,7 +201,47 @@ int rv_tunnel_describe(reverst_tunnel *tunnel, struct rv_engine *engine,
   return 0;
 }
 
+/* ---- credentials ---- */
+
+int rv_tunnel_keep_credentials(
+    reverst_tunnel *tunnel, const struct rv_fields *metadata) {
+  const struct rv_span *value = rv_fields_find(metadata, AUTHORIZATION);
+
+  tunnel->kept = true;
+  if (value == NULL)
+    return 0;
+  tunnel->authorization = calloc(1, value->length + 1);
+  if (tunnel->authorization == NULL)
+    return REVERST_ERR_NO_MEMORY;
+  memcpy(tunnel->authorization, value->data, value->length);
+  return 0;
+}
+
+void rv_tunnel_forget_credentials(reverst_tunnel *tunnel) {
+  tunnel->kept = false;
+  if (tunnel->authorization == NULL)
+    return;
+  explicit_bzero(tunnel->authorization, strlen(tunnel->authorization));
+  free(tunnel->authorization);
+  tunnel->authorization = NULL;
+}
+
+int rv_tunnel_copy_metadata(
+    const reverst_tunnel *tunnel, struct rv_fields *metadata) {
+  const char *name, *value;
+  int r = 0;
+
+  for (size_t i = 0;
+       r == 0 && reverst_tunnel_metadata_at(tunnel, i, &name, &value); i++)
+    r = rv_fields_add(metadata, rv_span_of(name), rv_span_of(value));
+  if (r == 0 && tunnel->authorization != NULL)
+    r = rv_fields_add(
+        metadata, AUTHORIZATION, rv_span_of(tunnel->authorization));
+  return r;
+}
+
 void rv_tunnel_forget(reverst_tunnel *tunnel) {
+  rv_tunnel_forget_credentials(tunnel);
   free_facts(tunnel->facts);
   tunnel->facts = NULL;
 }

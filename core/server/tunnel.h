@@ -46,6 +46,13 @@ struct reverst_tunnel {
   enum rv_refusal retires_for;
   bool retired; /* no new requests: it goes when it has answered all */
 
+  /* Registrations that are asked about once more (server/review.h). */
+  bool kept;                      /* it can be: it was not to be forgotten */
+  char *authorization;            /* NULL: there was none, or it is not kept */
+  struct rv_list review_node;     /* of the group's review */
+  uint64_t review_at;             /* engine time: of what it waits for there */
+  reverst_registration *repeated; /* asked, and not decided yet */
+
   bool announced;      /* on_tunnel_up has begun, on_tunnel_down has not */
   const char *goodbye; /* why we closed it, for on_tunnel_down; or NULL */
 };
@@ -57,7 +64,17 @@ int rv_tunnel_describe(reverst_tunnel *tunnel, struct rv_engine *engine,
     const struct rv_fields *metadata, const reverst_tunnel_options *options,
     bool *changed);
 
-/* Wipes and frees what it said. */
+/* Keeps the credentials too, to be asked about again. REVERST_ERR_NO_MEMORY. */
+int rv_tunnel_keep_credentials(
+    reverst_tunnel *tunnel, const struct rv_fields *metadata);
+void rv_tunnel_forget_credentials(reverst_tunnel *tunnel);
+
+/* Adds the metadata of its registration, with the credentials; the texts are
+   the tunnel's. REVERST_ERR_NO_MEMORY. */
+int rv_tunnel_copy_metadata(
+    const reverst_tunnel *tunnel, struct rv_fields *metadata);
+
+/* Wipes and frees all that it said. */
 void rv_tunnel_forget(reverst_tunnel *tunnel);
 
 /* Closes it, with the code and reason of a refusal; the requests on it fail. */

@@ -52,10 +52,26 @@ static void announce(struct rv_entry *entry) {
     options->on_tunnel_up(tunnel, options->user_data);
 }
 
+static int keep_credentials(
+    struct rv_entry *entry, const struct rv_group *group) {
+  const struct rv_message *message =
+      rv_server_tunnel_registration(entry->tunnel.carrier);
+  int r;
+
+  if (group->options.forget_credentials)
+    return 0;
+  r = rv_tunnel_keep_credentials(&entry->tunnel, &message->metadata);
+  if (r < 0)
+    refuse(entry, RV_REFUSAL_SERVER_ERROR, "out of memory");
+  return r;
+}
+
 static void join(struct rv_entry *entry, struct rv_group *group) {
   struct reverst_server *server = entry->server;
   reverst_tunnel *tunnel = &entry->tunnel;
 
+  if (keep_credentials(entry, group) < 0)
+    return;
   entry->instance.tunnel = tunnel;
   rv_instances_take_over(&server->instances, &entry->instance, group,
       rv_server_tunnel_registration(tunnel->carrier));

@@ -6,6 +6,7 @@ local clients = require "spec.world_client"
 local http_reader = require "http_reader"
 local load = require "spec.world_load"
 local relays = require "spec.world_relay"
+require "spec.world_group"
 local servers = require "spec.world_server"
 local wires = require "spec.world_wire"
 

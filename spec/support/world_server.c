@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The server by its public functions, for behaviour specs. */
 #include "world.h"
+#include "world_group.h"
 
 #include <reverst/server.h>
 
 #define SERVER "spec.world_server"
-#define GROUP "spec.world_group"
-#define REGISTRATION "spec.world_registration"
 
-enum { MAX_HOSTS = 16 };
+enum { MAX_GROUPS = 32, MAX_ADDRESSES = 20 };
 
 int luaopen_spec_world_server(lua_State *L);
 
@@ -18,84 +17,10 @@ struct server {
   bool closing;
 };
 
-/* Only carries the handler `authenticate`. */
-struct group {
-  struct world *world;
-};
-
-struct registration {
-  reverst_registration *registration; /* NULL: decided */
-};
-
 static void on_log(const struct reverst_log_entry *entry, void *user_data) {
   struct server *server = user_data;
 
   world_log(server->world, server, entry);
-}
-
-/* ---- registrations ---- */
-
-static struct registration *check_registration(lua_State *L) {
-  struct registration *registration = luaL_checkudata(L, 1, REGISTRATION);
-
-  luaL_argcheck(L, registration->registration != NULL, 1, "it was decided");
-  return registration;
-}
-
-static void authenticate(reverst_registration *registration, void *user_data) {
-  struct group *group = user_data;
-  struct registration *object;
-
-  if (!world_push_handler(group->world, group, "authenticate"))
-    return;
-  object = lua_newuserdatauv(group->world->L, sizeof(*object), 0);
-  object->registration = registration;
-  luaL_setmetatable(group->world->L, REGISTRATION);
-  world_call_handler(group->world, 1);
-}
-
-static int accept_registration(lua_State *L) {
-  struct registration *registration = check_registration(L);
-
-  reverst_registration_accept(registration->registration);
-  registration->registration = NULL;
-  return 0;
-}
-
-static int reject_registration(lua_State *L) {
-  struct registration *registration = check_registration(L);
-
-  reverst_registration_reject(
-      registration->registration, luaL_optstring(L, 2, NULL));
-  registration->registration = NULL;
-  return 0;
-}
-
-/* registration:facts() -> a table of all that it says */
-static int registration_facts(lua_State *L) {
-  const reverst_registration *registration =
-      check_registration(L)->registration;
-  const char *key, *value;
-
-  lua_newtable(L);
-  lua_pushstring(L, reverst_registration_group(registration));
-  lua_setfield(L, -2, "group");
-  lua_pushstring(L, reverst_registration_peer(registration));
-  lua_setfield(L, -2, "peer");
-  lua_pushstring(L, reverst_registration_server_name(registration));
-  lua_setfield(L, -2, "server_name");
-  lua_pushstring(L, reverst_registration_scheme(registration));
-  lua_setfield(L, -2, "scheme");
-  lua_pushstring(L, reverst_registration_credentials(registration));
-  lua_setfield(L, -2, "credentials");
-  lua_newtable(L);
-  for (size_t i = 0;
-       reverst_registration_metadata_at(registration, i, &key, &value); i++) {
-    lua_pushstring(L, value);
-    lua_setfield(L, -2, key);
-  }
-  lua_setfield(L, -2, "metadata");
-  return 1;
 }
 
 /* ---- the server ---- */
@@ -116,6 +41,10 @@ static reverst_server_options read_options(
       .private_key_path = world_text(L, index, "private_key"),
       .max_idle_timeout = world_duration(L, index, "max_idle_timeout"),
       .keep_alive_period = world_duration(L, index, "keep_alive_period"),
+      .registration_timeout = world_duration(L, index, "registration_timeout"),
+      .max_pending = (unsigned)world_number(L, index, "max_pending", 0),
+      .max_pending_per_address =
+          (unsigned)world_number(L, index, "max_pending_per_address", 0),
     },
     .http = { .address = world_text(L, index, "http_address") },
     .secret_path = world_text(L, index, "secret_path"),
@@ -130,6 +59,19 @@ static reverst_server_options read_options(
   };
 
   return options;
+}
+
+/* The texts stay in the table. */
+static void read_list(lua_State *L, int index, const char **list) {
+  int count = 0;
+
+  while (
+      count < MAX_ADDRESSES && lua_geti(L, index, count + 1) == LUA_TSTRING) {
+    list[count++] = lua_tostring(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_settop(L, index);
+  list[count] = NULL;
 }
 
 /* new(world, options): options are also the handlers; nil, name of the error */
@@ -152,41 +94,8 @@ static int new_server(lua_State *L) {
   return 2;
 }
 
-static void read_hosts(lua_State *L, int index, const char **hosts) {
-  lua_getfield(L, index, "hosts");
-  for (int i = 0; i < MAX_HOSTS && lua_istable(L, -1); i++) {
-    lua_geti(L, -1, i + 1);
-    hosts[i] = lua_tostring(L, -1);
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
-}
-
-/* server:add_group(options): true; or nil, name of the error */
-static int add_group(lua_State *L) {
-  struct server *server = check_server(L);
-  const char *hosts[MAX_HOSTS + 1] = { NULL };
-  struct group *group;
-  reverst_group_options options;
-  int r;
-
-  luaL_checktype(L, 2, LUA_TTABLE);
-  group = world_new_object(L, sizeof(*group), GROUP, 2);
-  group->world = server->world;
-  read_hosts(L, 2, hosts);
-  options = (reverst_group_options){
-    .name = world_text(L, 2, "name"),
-    .hosts = hosts,
-    .insecure = world_flag(L, 2, "insecure"),
-    .retries = (unsigned)world_number(L, 2, "retries", 0),
-    .response_timeout = world_duration(L, 2, "response_timeout"),
-    .queue_timeout = world_duration(L, 2, "queue_timeout"),
-    .user_data = group,
-  };
-  lua_getfield(L, 2, "authenticate");
-  if (!lua_isnil(L, -1))
-    options.authenticate = authenticate;
-  r = reverst_server_add_group(server->server, &options);
+/* true; or nil, name of the error */
+static int push_result(lua_State *L, int r) {
   if (r == 0) {
     lua_pushboolean(L, true);
     return 1;
@@ -196,8 +105,85 @@ static int add_group(lua_State *L) {
   return 2;
 }
 
+/* server:add_group(options): true; or nil, name of the error */
+static int add_group(lua_State *L) {
+  struct server *server = check_server(L);
+  reverst_group_options options;
+
+  luaL_checktype(L, 2, LUA_TTABLE);
+  world_read_group(L, server->world, 2, &options);
+  return push_result(L, reverst_server_add_group(server->server, &options));
+}
+
+/* server:set_routing { group, ... }: likewise */
+static int set_routing(lua_State *L) {
+  struct server *server = check_server(L);
+  reverst_group_options groups[MAX_GROUPS];
+  reverst_routing routing = { .groups = groups };
+
+  luaL_checktype(L, 2, LUA_TTABLE);
+  while (routing.group_count < MAX_GROUPS &&
+         lua_geti(L, 2, (lua_Integer)routing.group_count + 1) == LUA_TTABLE)
+    world_read_group(L, server->world, -1, &groups[routing.group_count++]);
+  return push_result(L, reverst_server_set_routing(server->server, &routing));
+}
+
+/* server:reauthenticate(group, seconds): likewise */
+static int reauthenticate(lua_State *L) {
+  return push_result(
+      L, reverst_server_reauthenticate(check_server(L)->server,
+             luaL_checkstring(L, 2), (uint64_t)(luaL_checknumber(L, 3) * 1e9)));
+}
+
+static void add_tunnel(
+    reverst_tunnel *tunnel, const char *group, void *user_data) {
+  lua_State *L = user_data;
+
+  world_push_tunnel(L, tunnel);
+  lua_pushstring(L, group);
+  lua_setfield(L, -2, "group");
+  lua_seti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+}
+
+/* server:tunnels([group]) -> a list */
+static int tunnels(lua_State *L) {
+  struct server *server = check_server(L);
+  const char *group = luaL_optstring(L, 2, NULL);
+
+  lua_newtable(L);
+  reverst_server_each_tunnel(server->server, group, add_tunnel, L);
+  return 1;
+}
+
+/* server:set_http_address(text | { text, ... }) */
+static int set_http_address(lua_State *L) {
+  struct server *server = check_server(L);
+  const char *list[MAX_ADDRESSES + 1];
+
+  if (!lua_istable(L, 2))
+    return push_result(L, reverst_server_set_http_address(
+                              server->server, luaL_checkstring(L, 2)));
+  read_list(L, 2, list);
+  return push_result(
+      L, reverst_server_set_http_addresses(server->server, list));
+}
+
+static int set_drain_timeout(lua_State *L) {
+  reverst_server_set_drain_timeout(
+      check_server(L)->server, (uint64_t)(luaL_checknumber(L, 2) * 1e9));
+  return 0;
+}
+
+static int set_log_level(lua_State *L) {
+  reverst_server_set_log_level(
+      check_server(L)->server, (enum reverst_log_level)luaL_checkinteger(L, 2));
+  return 0;
+}
+
+/* server:http_address([number]): the first one; nil behind the last */
 static int http_address(lua_State *L) {
-  lua_pushstring(L, reverst_server_http_address(check_server(L)->server));
+  lua_pushstring(L, reverst_server_http_address_at(check_server(L)->server,
+                        (size_t)luaL_optinteger(L, 2, 1) - 1));
   return 1;
 }
 
@@ -233,15 +219,14 @@ static void on_closed(void *user_data) {
 }
 
 static int reload_certificates(lua_State *L) {
-  int r = reverst_server_reload_certificates(check_server(L)->server);
+  return push_result(
+      L, reverst_server_reload_certificates(check_server(L)->server));
+}
 
-  if (r == 0) {
-    lua_pushboolean(L, true);
-    return 1;
-  }
-  lua_pushnil(L);
-  lua_pushstring(L, reverst_error_name(r));
-  return 2;
+/* server:set_certificate(certificate, private key) */
+static int set_certificate(lua_State *L) {
+  return push_result(L, reverst_server_set_certificate(check_server(L)->server,
+                            luaL_checkstring(L, 2), luaL_checkstring(L, 3)));
 }
 
 static int close_server(lua_State *L) {
@@ -266,29 +251,27 @@ static int is_closed(lua_State *L) {
 }
 
 int luaopen_spec_world_server(lua_State *L) {
-  static const luaL_Reg registration_methods[] = {
-    { "facts", registration_facts },
-    { "accept", accept_registration },
-    { "reject", reject_registration },
-    { NULL, NULL },
-  };
   static const luaL_Reg methods[] = {
     { "add_group", add_group },
+    { "set_routing", set_routing },
+    { "reauthenticate", reauthenticate },
+    { "tunnels", tunnels },
+    { "set_http_address", set_http_address },
+    { "set_drain_timeout", set_drain_timeout },
+    { "set_log_level", set_log_level },
     { "http_address", http_address },
     { "tunnel_address", tunnel_address },
     { "stats", stats },
     { "reload_certificates", reload_certificates },
+    { "set_certificate", set_certificate },
     { "close", close_server },
     { "drain", drain_server },
     { "is_closed", is_closed },
     { NULL, NULL },
   };
-  static const luaL_Reg no_methods[] = { { NULL, NULL } };
   static const luaL_Reg functions[] = { { "new", new_server }, { NULL, NULL } };
 
   world_new_class(L, SERVER, methods, NULL);
-  world_new_class(L, GROUP, no_methods, NULL);
-  world_new_class(L, REGISTRATION, registration_methods, NULL);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -70,7 +70,8 @@ void reverst_registration_fail(
 /* ---- tunnels ---- */
 
 /* Valid from on_tunnel_up until on_tunnel_down has returned. Texts are NUL
-   terminated and as long valid; "" where there is none. */
+   terminated, and valid as long or until it is accepted once more with others
+   (reverst_server_reauthenticate); "" where there is none. */
 uint64_t reverst_tunnel_id(const reverst_tunnel *tunnel); /* never used again */
 const char *reverst_tunnel_name(const reverst_tunnel *tunnel);
 const char *reverst_tunnel_peer(const reverst_tunnel *tunnel);
@@ -172,7 +173,8 @@ typedef struct reverst_routing {
    tunnels close
    ("not found") when their requests are done. Decisions under way stay with
    those whom they were handed to, who also hear of on_cancelled and must still
-   decide; every other callback with the user_data of before has had its last
+   decide; on_tunnel_down is called within this call for each tunnel of a group
+   that goes; every other callback with the user_data of before has had its last
    call when this returns. Those tunnels that are there are not told to
    on_tunnel_up again. */
 int reverst_server_set_routing(
@@ -181,8 +183,10 @@ int reverst_server_set_routing(
 /* Asks the group's authenticate about each of its tunnels once more, at times
    spread evenly over `spread` ns. What cannot be told
    (reverst_registration_fail, or no answer) is asked again after as long.
-   Nothing for groups that forget credentials, or are insecure.
-   REVERST_ERR_INVALID: no such group. */
+   Nothing for groups that forget credentials, or are insecure. Another call
+   begins anew: decisions on what was asked before are of no effect.
+   REVERST_ERR_INVALID: no such group; REVERST_ERR_NO_MEMORY,
+   REVERST_ERR_CLOSED. */
 int reverst_server_reauthenticate(
     reverst_server *server, const char *group, uint64_t spread);
 
