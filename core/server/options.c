@@ -75,7 +75,8 @@ static int read_root(struct rv_engine *engine,
 }
 
 int rv_server_options_secrets(struct rv_engine *engine,
-    const reverst_server_options *options, struct rv_quic_secrets *secrets) {
+    const reverst_server_options *options, struct rv_quic_secrets *secrets,
+    struct rv_secret_root *application) {
   struct rv_secret_root root;
   int r = read_root(engine, options, &root);
 
@@ -83,6 +84,8 @@ int rv_server_options_secrets(struct rv_engine *engine,
     r = rv_secret_derive(&root, "stateless reset", secrets->reset);
   if (r == 0)
     r = rv_secret_derive(&root, "retry token", secrets->retry);
+  if (r == 0)
+    r = rv_secret_derive(&root, "application", application->bytes);
   explicit_bzero(&root, sizeof(root));
   return r;
 }
@@ -94,6 +97,7 @@ static int check_all(
   struct rv_address address;
   struct rv_http_addresses addresses;
   struct rv_quic_secrets secrets;
+  struct rv_secret_root application;
   struct rv_tls_context *tls = NULL;
   int r = rv_server_options_check(engine, options);
 
@@ -106,8 +110,9 @@ static int check_all(
     r = rv_server_options_tls(engine, options, &tls);
   rv_tls_context_unref(tls);
   if (r == 0)
-    r = rv_server_options_secrets(engine, options, &secrets);
+    r = rv_server_options_secrets(engine, options, &secrets, &application);
   explicit_bzero(&secrets, sizeof(secrets));
+  explicit_bzero(&application, sizeof(application));
   return r;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "quic/endpoint.h"
+#include "tls/secret.h"
 #include <reverst/server.h>
 
 /* Is there what must be there? REVERST_ERR_INVALID. */
@@ -31,9 +32,11 @@ int rv_server_options_http_addresses(struct rv_engine *engine,
 int rv_server_options_tls(struct rv_engine *engine,
     const reverst_server_options *options, struct rv_tls_context **context);
 
-/* Wipe them. REVERST_ERR_SECRET, REVERST_ERR_PRIVATE_KEY, REVERST_ERR_TLS,
+/* What QUIC needs, and what the application's secrets are derived from. Wipe
+   both. REVERST_ERR_SECRET, REVERST_ERR_PRIVATE_KEY, REVERST_ERR_TLS,
    REVERST_ERR_NO_MEMORY. */
 int rv_server_options_secrets(struct rv_engine *engine,
-    const reverst_server_options *options, struct rv_quic_secrets *secrets);
+    const reverst_server_options *options, struct rv_quic_secrets *secrets,
+    struct rv_secret_root *application);
 
 #endif

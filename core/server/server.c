@@ -39,6 +39,7 @@ static void free_parts(struct reverst_server *server) {
   rv_qpack_free(server->qpack);
   free(server->certificate_path);
   free(server->private_key_path);
+  explicit_bzero(&server->application, sizeof(server->application));
 }
 
 static bool everything_has_ended(const struct reverst_server *server) {
@@ -204,7 +205,8 @@ static int open_endpoint(
   int r = rv_server_options_tls(server->engine, options, &endpoint.server_tls);
 
   if (r == 0)
-    r = rv_server_options_secrets(server->engine, options, &secrets);
+    r = rv_server_options_secrets(
+        server->engine, options, &secrets, &server->application);
   if (r == 0)
     r = rv_quic_endpoint_new(&server->endpoint, &endpoint);
   rv_tls_context_unref(endpoint.server_tls);
@@ -380,6 +382,11 @@ void reverst_server_set_drain_timeout(
 void reverst_server_set_log_level(
     reverst_server *server, enum reverst_log_level level) {
   server->engine->log_level = level;
+}
+
+int reverst_server_derive_secret(
+    const reverst_server *server, const char *label, unsigned char secret[32]) {
+  return rv_secret_derive(&server->application, label, secret);
 }
 
 void reverst_server_get_stats(

@@ -11,6 +11,7 @@
 #include "server/options.h"
 #include "server/registration.h"
 #include "server/router.h"
+#include "tls/secret.h"
 
 enum rv_server_state {
   RV_SERVER_RUNNING,
@@ -41,6 +42,7 @@ struct reverst_server {
   uint64_t registration_timeout;
   uint64_t tunnel_count, pending_count, accepted_count, refused_count;
 
+  struct rv_secret_root application; /* see reverst_server_derive_secret */
   char *certificate_path, *private_key_path; /* read anew on demand */
   uint64_t drain_timeout;
   struct rv_timer drain_timer;

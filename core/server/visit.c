@@ -117,6 +117,14 @@ const char *reverst_visit_group(const reverst_visit *visit) {
   return visit->group ? visit->group->name : NULL;
 }
 
+void *reverst_visit_user_data(const reverst_visit *visit) {
+  return visit->user_data;
+}
+
+void reverst_visit_set_user_data(reverst_visit *visit, void *user_data) {
+  visit->user_data = user_data;
+}
+
 static bool field_at(const struct rv_fields *fields, size_t index,
     reverst_text *name, reverst_text *value) {
   if (index >= fields->count)

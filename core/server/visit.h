@@ -50,6 +50,7 @@ struct reverst_visit {
   /* Of exchange->answer_fields: those that do not come from a try's policy. */
   size_t lasting_fields;
   const char *peer; /* made at the first question */
+  void *user_data;
 };
 
 /* Becomes the router of the exchange, without a group. NULL: no memory. */

@@ -115,6 +115,12 @@ void reverst_server_set_drain_timeout(
 void reverst_server_set_log_level(
     reverst_server *server, enum reverst_log_level level);
 
+/* 32 bytes for a purpose of the application, which the label names: derived as
+   said at secret_path when the server was made, so that a restarted server gets
+   the same. REVERST_ERR_TLS. */
+int reverst_server_derive_secret(
+    const reverst_server *server, const char *label, unsigned char secret[32]);
+
 /* ---- certificates ---- */
 
 /* Makes a self-signed development certificate (397 days) for a DNS name or an

@@ -34,6 +34,10 @@ const char *reverst_visit_id(const reverst_visit *visit);
 /* The name of the group; NULL: not decided yet. */
 const char *reverst_visit_group(const reverst_visit *visit);
 
+/* The application's, NULL at first. */
+void *reverst_visit_user_data(const reverst_visit *visit);
+void reverst_visit_set_user_data(reverst_visit *visit, void *user_data);
+
 /* The field at `index`, name in lower case; false behind the last one. */
 bool reverst_visit_header_at(const reverst_visit *visit, size_t index,
     reverst_text *name, reverst_text *value);
