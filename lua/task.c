@@ -191,12 +191,14 @@ void rv_lua_task_resume(struct rv_lua_task *task) {
 }
 
 void rv_lua_task_limit(struct rv_lua_task *task, uint64_t timeout) {
-  uint64_t deadline = rv_lua_scheduler_now() + timeout;
+  uint64_t now = rv_lua_scheduler_now();
 
-  if (task->ending || deadline >= task->deadline)
+  if (task->ending || timeout >= REVERST_NEVER - now ||
+      now + timeout >= task->deadline)
     return;
-  task->deadline = deadline;
-  if (rv_lua_scheduler_arm(task) == 0)
+  task->deadline = now + timeout;
+  /* before it runs no timer is needed: most end without having waited */
+  if (!task->has_begun || rv_lua_scheduler_arm(task) == 0)
     return;
   task->cancelled = true;
   rv_lua_scheduler_add(task);

@@ -85,8 +85,8 @@ void rv_lua_task_cancel(struct rv_lua_task *task);
 /* Nothing is left to cancel. */
 bool rv_lua_task_is_over(const struct rv_lua_task *task);
 
-/* It must end within so many ns from now, or at its deadline before.  on_ended
-   does not come in here. */
+/* It must end within so many ns from now, or at its deadline before;
+   REVERST_NEVER: at that.  on_ended does not come in here. */
 void rv_lua_task_limit(struct rv_lua_task *task, uint64_t timeout);
 
 /* To be returned by a C function of Lua: goes on in `continuation` when the
