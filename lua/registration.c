@@ -10,11 +10,13 @@
 #include "lua/engine.h"
 #include "lua/group.h"
 #include "lua/log.h"
+#include "lua/routing.h"
 #include "lua/task.h"
 
 struct rv_lua_authentication {
   struct rv_lua_task task; /* first: the two are converted */
   LIST_ENTRY(rv_lua_authentication) link;
+  struct rv_lua_group *group;
   reverst_registration *registration;
   bool accepted;
   char reason[256];
@@ -66,6 +68,12 @@ static void on_returned(struct rv_lua_task *task, lua_State *L) {
       authentication->reason, sizeof(authentication->reason), "%s", reason);
 }
 
+/* What a tunnel says of itself may be different then. */
+static void accept(struct rv_lua_authentication *authentication) {
+  reverst_registration_accept(authentication->registration);
+  authentication->group->routing->facts_version++;
+}
+
 static void on_ended(struct rv_lua_task *task, const char *error) {
   struct rv_lua_authentication *authentication =
       (struct rv_lua_authentication *)task;
@@ -78,10 +86,11 @@ static void on_ended(struct rv_lua_task *task, const char *error) {
     reverst_registration_reject(
         authentication->registration, "authenticate failed");
   else if (authentication->accepted)
-    reverst_registration_accept(authentication->registration);
+    accept(authentication);
   else
     reverst_registration_reject(
         authentication->registration, authentication->reason);
+  rv_lua_routing_unref(authentication->group->routing);
   free(authentication);
 }
 
@@ -95,7 +104,7 @@ void rv_lua_authenticate(reverst_registration *registration, void *user_data) {
   struct rv_lua_group *group = user_data;
   struct rv_lua_authentication *authentication;
 
-  if (group->stopping) {
+  if (group->routing->stopping) {
     reverst_registration_reject(registration, "the server is going away");
     return;
   }
@@ -104,7 +113,9 @@ void rv_lua_authenticate(reverst_registration *registration, void *user_data) {
     reverst_registration_reject(registration, "out of memory");
     return;
   }
+  authentication->group = group;
   authentication->registration = registration;
+  rv_lua_routing_ref(group->routing);
   LIST_INSERT_HEAD(&group->registrations, authentication, link);
   rv_lua_task_start(&authentication->task, group->lua, &authentication_type,
       group->authenticate);
@@ -124,7 +135,6 @@ static struct rv_lua_authentication *first_authentication(
 void rv_lua_group_stop(struct rv_lua_group *group) {
   struct rv_lua_authentication *authentication;
 
-  group->stopping = true;
   while ((authentication = first_authentication(group)))
     rv_lua_task_cancel(&authentication->task);
 }

@@ -13,7 +13,8 @@ struct rv_lua_group;
    `true` accepts; false and a reason, an error or a limit rejects. */
 void rv_lua_authenticate(reverst_registration *registration, void *user_data);
 
-/* Rejects those that are undecided, and all that come. */
+/* Rejects those that are undecided; all that come, too, when the routing
+   stops. */
 void rv_lua_group_stop(struct rv_lua_group *group);
 
 #endif

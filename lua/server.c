@@ -3,47 +3,41 @@
 #include "lua/server.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <lauxlib.h>
 #include <reverst/server.h>
 
 #include "lua/fields.h"
-#include "lua/group.h"
 #include "lua/handle.h"
-#include "lua/registration.h"
+#include "lua/routing.h"
 
 static const char type_name[] = "reverst.server";
 
 struct server {
   struct rv_lua_object object;
   reverst_server *server;
-  SLIST_HEAD(, rv_lua_group) groups;
+  struct rv_lua_routing *routing; /* NULL: none yet */
   bool draining, closing;
 };
 
 static void on_closed(void *user_data) {
   struct server *server = user_data;
-  struct rv_lua_group *group;
 
-  while ((group = SLIST_FIRST(&server->groups))) {
-    SLIST_REMOVE_HEAD(&server->groups, link);
-    rv_lua_group_free(group);
-  }
+  rv_lua_routing_release(server->routing);
   rv_lua_object_unlink(&server->object);
   free(server);
 }
 
 static void stop(struct rv_lua_object *object, bool drain) {
   struct server *server = (struct server *)object;
-  struct rv_lua_group *group;
 
   if (server->closing || (drain && server->draining))
     return;
   server->draining = true;
   server->closing = !drain;
-  SLIST_FOREACH(group, &server->groups, link) {
-    rv_lua_group_stop(group);
-  }
+  if (server->routing)
+    rv_lua_routing_stop(server->routing);
   if (!drain)
     reverst_server_close(server->server, on_closed, server);
   else if (!server->closing) /* what a task closed may have closed this */
@@ -66,25 +60,28 @@ static struct server *check_server(lua_State *L) {
   return (struct server *)object;
 }
 
-static int add_group(lua_State *L) {
+static int set_routing(lua_State *L) {
   struct server *server = check_server(L);
-  struct rv_lua_group *group;
-  reverst_group_options options;
+
+  if (!server)
+    return 2;
+  return rv_lua_routing_set(L, server->server, &server->routing);
+}
+
+/* derive_secret(label): 32 bytes; or nil, why, and the error's name */
+static int derive_secret(lua_State *L) {
+  struct server *server = check_server(L);
+  const char *label = luaL_checkstring(L, 2);
+  unsigned char secret[32];
   int r;
 
   if (!server)
     return 2;
-  luaL_checktype(L, 2, LUA_TTABLE);
-  group = rv_lua_group_new(server->object.lua);
-  if (!group)
-    return rv_lua_push_error(L, REVERST_ERR_NO_MEMORY);
-  /* in the list before what may raise: then it is freed with the server */
-  SLIST_INSERT_HEAD(&server->groups, group, link);
-  rv_lua_group_read(L, 2, group, &options);
-  r = reverst_server_add_group(server->server, &options);
+  r = reverst_server_derive_secret(server->server, label, secret);
   if (r < 0)
     return rv_lua_push_error(L, r);
-  lua_pushboolean(L, 1);
+  lua_pushlstring(L, (const char *)secret, sizeof(secret));
+  explicit_bzero(secret, sizeof(secret));
   return 1;
 }
 
@@ -166,7 +163,8 @@ static int close_server(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-  { "add_group", add_group },
+  { "set_routing", set_routing },
+  { "derive_secret", derive_secret },
   { "tunnel_address", tunnel_address },
   { "http_address", http_address },
   { "stats", stats },
@@ -244,7 +242,6 @@ int rv_lua_server_new(lua_State *L) {
     return rv_lua_push_error(L, REVERST_ERR_NO_MEMORY);
   server->object.stop = stop;
   server->object.reload = reload;
-  SLIST_INIT(&server->groups);
   r = reverst_server_new(&server->server, lua->options.base, &options);
   if (r < 0) {
     free(server);

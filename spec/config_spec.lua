@@ -73,7 +73,7 @@ describe("a configuration", function()
       http = { address = "127.0.0.1:8181", max_connections_per_address = 1000 },
       memory_budget = 256 << 20, watch = false,
       log = { level = "info", format = "logfmt" },
-      drain_timeout = 30000000000,
+      drain_timeout = 30000000000, hook_timeout = 30000000000,
       groups = { {
         name = "app", hosts = { "app.example.com" }, reauthenticate = true,
         max_fails = 3, fail_duration = 10000000000,

@@ -48,6 +48,7 @@ balance.of = policy.of
 balance.kind_of = policy.kind_of
 balance.fingerprint = policy.fingerprint
 balance.as_function = policy.as_function
+balance.set_secret = sticky.set_secret
 
 return setmetatable(balance, {
   __index = function(_, name)

@@ -26,6 +26,7 @@ local text = require "reverst.text"
 ---@field control? string "unix:/run/reverst/control.sock"
 ---@field watch? boolean reload whenever a file of the configuration changes
 ---@field route? reverst.Route
+---@field hook_timeout? reverst.Duration|false of each call of a hook; default "30s"
 ---@field groups table<string, reverst.GroupConfig> by the names that clients register with
 
 ---@class reverst.TunnelConfig

@@ -1,6 +1,7 @@
 -- What scripts use: servers, clients, and waiting.
 
 local auth = require "reverst.auth"
+local balance = require "reverst.balance"
 local client_settings = require "reverst.client_settings"
 local config = require "reverst.config"
 local core = require "reverst.core"
@@ -54,8 +55,9 @@ function reverst.now()
   return core.now()
 end
 
--- as reverst.core takes it: who accepts everyone needs no call
-local function as_options(group)
+-- as reverst.core takes it: who accepts everyone, or balances as the server does
+-- by itself, needs no call
+local function as_options(group, hook_timeout)
   local group_options = {}
   for key, value in pairs(group) do
     group_options[key] = value
@@ -65,7 +67,28 @@ local function as_options(group)
     group_options.authenticate = nil
   end
   group_options.forget_credentials = not group.reauthenticate
+  group_options.hook_timeout = hook_timeout
+  group_options.balance = balance.as_function(group.balance)
   return group_options
+end
+
+--- Gives a running server other groups, and another route; at once, or nothing
+--- has changed.
+---@param server table
+---@param settings table as config.load gives them
+---@return boolean|nil done
+---@return string|nil message
+---@return string|nil code
+function reverst.set_routing(server, settings)
+  balance.set_secret(function(label)
+    return assert(server:derive_secret(label))
+  end)
+  local groups = {}
+  for i, group in ipairs(settings.groups) do
+    groups[i] = as_options(group, settings.hook_timeout)
+  end
+  return server:set_routing { groups = groups, route = settings.route,
+    hook_timeout = settings.hook_timeout }
 end
 
 --- Starts a server from settings as config.load gives them.
@@ -78,13 +101,11 @@ function reverst.start_server(settings)
   if not server then
     return nil, message, code
   end
-  for _, group in ipairs(settings.groups) do
-    local ok
-    ok, message, code = server:add_group(as_options(group))
-    if not ok then
-      server:close()
-      return nil, ("group %q: %s"):format(group.name, message), code
-    end
+  local ok
+  ok, message, code = reverst.set_routing(server, settings)
+  if not ok then
+    server:close()
+    return nil, message, code
   end
   return server
 end

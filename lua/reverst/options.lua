@@ -133,6 +133,11 @@ options.server = {
     key = "route", type = "hook", effect = "live", help = "function of a "
       .. "request: the name of a group, a response, or nil for the hosts",
   },
+  {
+    key = "hook_timeout", type = "duration", off = true, default = "30s",
+    effect = "live", help = "how long route, on_request and on_response may "
+      .. "take, and on_tunnel_up and on_tunnel_down; then the visitor gets 500",
+  },
 }
 
 -- in config.lua only, below groups.NAME

@@ -34,10 +34,16 @@ local function make_certificate()
   end })
 end
 
-local function new_world()
+--- Paths of the certificate and of its private key.
+function World.certificate()
   if not certificate then
     make_certificate()
   end
+  return certificate
+end
+
+local function new_world()
+  World.certificate()
   return setmetatable({
     c = core.new(), servers = {}, clients = {}, open = {}, relays = {},
   }, World)
