@@ -307,7 +307,7 @@ static struct sim_visit *check_visit(lua_State *L) {
 }
 
 /* world:result(visit): {outcome=, failure=, status=, received=, tries=,
-   executions=, head=, duration=} */
+   tunnel= (its id), executions=, head=, duration=} */
 static int world_result(lua_State *L) {
   const struct sim_visit *visit = check_visit(L);
 
@@ -318,6 +318,8 @@ static int world_result(lua_State *L) {
   sim_set_integer(L, "received", visit->received);
   sim_set_integer(L, "tries",
       visit->exchange ? visit->exchange->record.tries : visit->tries);
+  sim_set_integer(L, "tunnel",
+      visit->exchange ? visit->exchange->record.tunnel_id : visit->tunnel_id);
   sim_set_integer(L, "executions", visit->executions);
   sim_set_boolean(L, "head", visit->saw_head);
   sim_set_integer(L, "duration",

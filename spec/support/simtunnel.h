@@ -59,6 +59,7 @@ struct sim_visit {
   bool saw_head;
   int status;
   unsigned tries;
+  uint64_t tunnel_id; /* the last one that had it */
   enum sim_outcome outcome;
   enum rv_failure failure;
 
@@ -131,6 +132,8 @@ struct sim_world {
 
   char fault[256]; /* the first broken promise; empty: none */
   char log[SIM_MAX_LOG];
+  char shown[256]; /* to the policy: ids of tunnels */
+  uint64_t shown_generation;
 };
 
 /* A promise was broken: noted once, with the id of the visit. */

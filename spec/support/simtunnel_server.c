@@ -75,6 +75,22 @@ static void do_nothing(struct rv_job *job) {
   (void)job;
 }
 
+/* The first of them; world:shown() tells what it saw. */
+static reverst_tunnel *choose(
+    reverst_visit *visit, const reverst_choice *choice, void *user_data) {
+  struct sim_world *world = user_data;
+  size_t length = 0;
+
+  (void)visit;
+  world->shown[0] = '\0';
+  world->shown_generation = choice->generation;
+  for (size_t i = 0; i < choice->count; i++)
+    length +=
+        (size_t)snprintf(world->shown + length, sizeof(world->shown) - length,
+            "%s%d", i ? " " : "", (int)reverst_tunnel_id(choice->tunnels[i]));
+  return choice->tunnels[0];
+}
+
 static int add_groups(struct sim_world *world, lua_State *L, int table) {
   const char *const hosts[] = { "app.test", NULL };
   const reverst_group_options open_group = {
@@ -84,6 +100,10 @@ static int add_groups(struct sim_world *world, lua_State *L, int table) {
     .retries = (unsigned)sim_get_integer(L, table, "retries"),
     .response_timeout = (uint64_t)sim_get_integer(L, table, "response_timeout"),
     .queue_timeout = (uint64_t)sim_get_integer(L, table, "queue_timeout"),
+    .max_fails = (unsigned)sim_get_integer(L, table, "max_fails"),
+    .fail_duration = (uint64_t)sim_get_integer(L, table, "fail_duration"),
+    .choose = sim_get_boolean(L, table, "policy") ? choose : NULL,
+    .user_data = world,
   };
   reverst_group_options guarded_group = open_group;
   struct rv_group_fault fault;
@@ -93,7 +113,6 @@ static int add_groups(struct sim_world *world, lua_State *L, int table) {
   guarded_group.hosts = NULL;
   guarded_group.insecure = false;
   guarded_group.authenticate = authenticate;
-  guarded_group.user_data = world;
   return r < 0 ? r
                : rv_groups_add(&world->server.groups, &guarded_group, &fault);
 }
@@ -190,11 +209,22 @@ static int world_log(lua_State *L) {
   return 1;
 }
 
+/* world:shown(): the ids of tunnels that the policy last chose from, and the
+   generation */
+static int world_shown(lua_State *L) {
+  const struct sim_world *world = sim_check_world(L);
+
+  lua_pushstring(L, world->shown);
+  lua_pushinteger(L, (lua_Integer)world->shown_generation);
+  return 2;
+}
+
 const luaL_Reg sim_server_methods[] = {
   { "decide", world_decide },
   { "drain", world_drain },
   { "stats", world_stats },
   { "log", world_log },
+  { "shown", world_shown },
   { NULL, NULL },
 };
 

@@ -89,6 +89,7 @@ static void finish(struct sim_visit *visit, enum sim_outcome outcome) {
   visit->outcome = outcome;
   visit->failure = visit->exchange->failure;
   visit->tries = visit->exchange->record.tries;
+  visit->tunnel_id = visit->exchange->record.tunnel_id;
   visit->ended_at = engine->now;
   visit->world->running--;
   rv_timer_stop(&engine->timers, &visit->read_timer);

@@ -2,6 +2,8 @@
 /* Registrations are objects, tunnels are tables. */
 #include "world_group.h"
 
+#include "world_visit.h"
+
 #include <string.h>
 
 #define GROUP "spec.world_group"
@@ -195,6 +197,13 @@ static const char **read_hosts(lua_State *L, int index) {
   return hosts;
 }
 
+/* -1: none */
+static unsigned read_count(lua_State *L, int index, const char *name) {
+  lua_Integer count = world_number(L, index, name, 0);
+
+  return count < 0 ? REVERST_NONE : (unsigned)count;
+}
+
 void world_read_group(lua_State *L, struct world *world, int index,
     reverst_group_options *options) {
   struct group *group;
@@ -210,17 +219,29 @@ void world_read_group(lua_State *L, struct world *world, int index,
     .hosts = hosts,
     .insecure = world_flag(L, index, "insecure"),
     .forget_credentials = world_flag(L, index, "forget_credentials"),
-    .retries = (unsigned)world_number(L, index, "retries", 0),
+    .retries = read_count(L, index, "retries"),
     .response_timeout = world_duration(L, index, "response_timeout"),
     .queue_timeout = world_duration(L, index, "queue_timeout"),
+    .max_fails = read_count(L, index, "max_fails"),
+    .fail_duration = world_duration(L, index, "fail_duration"),
     .on_tunnel_up = on_tunnel_up,
     .on_tunnel_down = on_tunnel_down,
     .user_data = group,
   };
+  world_set_hooks(L, index, options);
   lua_getfield(L, index, "authenticate");
   if (!lua_isnil(L, -1))
     options->authenticate = authenticate;
   lua_pop(L, 1);
+}
+
+void world_read_route(
+    lua_State *L, struct world *world, int index, reverst_routing *routing) {
+  struct group *object = world_new_object(L, sizeof(*object), GROUP, index);
+
+  object->world = world;
+  routing->user_data = object;
+  world_set_route(L, index, routing);
 }
 
 /* Has no functions of its own: spec.world_server needs its classes. */

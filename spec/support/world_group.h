@@ -13,6 +13,10 @@
 void world_read_group(lua_State *L, struct world *world, int index,
     reverst_group_options *options);
 
+/* Reads who is asked for routes from the table at `index`. Pushes a value. */
+void world_read_route(
+    lua_State *L, struct world *world, int index, reverst_routing *routing);
+
 /* Pushes a table of all that a tunnel says. */
 void world_push_tunnel(lua_State *L, const reverst_tunnel *tunnel);
 

@@ -4,7 +4,7 @@
 
 #define CLASS "spec.world_request"
 
-enum { MAX_FIELDS = 128, MAX_READ = 65536 };
+enum { MAX_READ = 65536 };
 
 struct request {
   struct world *world;
@@ -139,12 +139,12 @@ static int read_body(lua_State *L) {
 /* ---- the answer ---- */
 
 /* The list of { name, value } at `index`, ended by a NULL name. */
-static const reverst_field *read_fields(
-    lua_State *L, int index, reverst_field fields[static MAX_FIELDS + 1]) {
+static const reverst_field *read_fields(lua_State *L, int index,
+    reverst_field fields[static WORLD_MAX_FIELDS + 1]) {
   int count = lua_istable(L, index) ? (int)luaL_len(L, index) : 0;
 
   index = lua_absindex(L, index);
-  luaL_argcheck(L, count <= MAX_FIELDS, index, "too many fields");
+  luaL_argcheck(L, count <= WORLD_MAX_FIELDS, index, "too many fields");
   for (int i = 0; i < count; i++) {
     lua_geti(L, index, i + 1);
     lua_geti(L, -1, 1);
@@ -164,15 +164,15 @@ static int push_result(lua_State *L, int r) {
   return 1;
 }
 
-static reverst_response read_response(
-    lua_State *L, reverst_field fields[static MAX_FIELDS + 1]) {
+reverst_response world_read_response(lua_State *L, int index,
+    reverst_field fields[static WORLD_MAX_FIELDS + 1]) {
   reverst_response response = { 0 };
 
-  luaL_checktype(L, 2, LUA_TTABLE);
-  response.status = (int)world_number(L, 2, "status", 0);
-  lua_getfield(L, 2, "headers");
+  luaL_checktype(L, index, LUA_TTABLE);
+  response.status = (int)world_number(L, index, "status", 0);
+  lua_getfield(L, index, "headers");
   response.headers = read_fields(L, -1, fields);
-  lua_getfield(L, 2, "body");
+  lua_getfield(L, index, "body");
   if (!lua_isnil(L, -1))
     response.body = luaL_checklstring(L, -1, &response.body_length);
   return response;
@@ -181,8 +181,8 @@ static reverst_response read_response(
 /* request:respond{status=, headers=, body=} */
 static int respond(lua_State *L) {
   struct request *request = check_request(L);
-  reverst_field fields[MAX_FIELDS + 1];
-  reverst_response response = read_response(L, fields);
+  reverst_field fields[WORLD_MAX_FIELDS + 1];
+  reverst_response response = world_read_response(L, 2, fields);
 
   return push_result(L, reverst_respond(request->request, &response));
 }
@@ -190,8 +190,8 @@ static int respond(lua_State *L) {
 /* request:start{status=, headers=} */
 static int start(lua_State *L) {
   struct request *request = check_request(L);
-  reverst_field fields[MAX_FIELDS + 1];
-  reverst_response response = read_response(L, fields);
+  reverst_field fields[WORLD_MAX_FIELDS + 1];
+  reverst_response response = world_read_response(L, 2, fields);
 
   return push_result(L, reverst_response_start(request->request, &response));
 }
@@ -207,7 +207,7 @@ static int write_body(lua_State *L) {
 /* request:finish([trailers]) */
 static int finish(lua_State *L) {
   struct request *request = check_request(L);
-  reverst_field fields[MAX_FIELDS + 1];
+  reverst_field fields[WORLD_MAX_FIELDS + 1];
 
   return push_result(
       L, reverst_response_end(request->request, read_fields(L, 2, fields)));

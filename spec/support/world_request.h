@@ -13,4 +13,10 @@ int luaopen_spec_world_request(lua_State *L);
    request:on{readable=, writable=, closed=}. */
 void world_push_request(struct world *world, reverst_request *request);
 
+/* The table { status=, headers=, body= } at `index`, which keeps the texts
+   alive. */
+enum { WORLD_MAX_FIELDS = 128 };
+reverst_response world_read_response(
+    lua_State *L, int index, reverst_field fields[static WORLD_MAX_FIELDS + 1]);
+
 #endif

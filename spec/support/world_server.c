@@ -2,6 +2,7 @@
 /* The server by its public functions, for behaviour specs. */
 #include "world.h"
 #include "world_group.h"
+#include "world_visit.h"
 
 #include <reverst/server.h>
 
@@ -115,13 +116,14 @@ static int add_group(lua_State *L) {
   return push_result(L, reverst_server_add_group(server->server, &options));
 }
 
-/* server:set_routing { group, ... }: likewise */
+/* server:set_routing { group, ..., on_route=, on_cancelled= }: likewise */
 static int set_routing(lua_State *L) {
   struct server *server = check_server(L);
   reverst_group_options groups[MAX_GROUPS];
   reverst_routing routing = { .groups = groups };
 
   luaL_checktype(L, 2, LUA_TTABLE);
+  world_read_route(L, server->world, 2, &routing);
   while (routing.group_count < MAX_GROUPS &&
          lua_geti(L, 2, (lua_Integer)routing.group_count + 1) == LUA_TTABLE)
     world_read_group(L, server->world, -1, &groups[routing.group_count++]);
@@ -271,6 +273,8 @@ int luaopen_spec_world_server(lua_State *L) {
   };
   static const luaL_Reg functions[] = { { "new", new_server }, { NULL, NULL } };
 
+  luaL_requiref(L, "spec.world_visit", luaopen_spec_world_visit, 0);
+  lua_pop(L, 1);
   world_new_class(L, SERVER, methods, NULL);
   luaL_newlib(L, functions);
   return 1;
