@@ -11,6 +11,7 @@
 #include "lua/fields.h"
 #include "lua/handle.h"
 #include "lua/log.h"
+#include "lua/request.h"
 #include "lua/task.h"
 
 static const char type_name[] = "reverst.client";
@@ -19,7 +20,7 @@ struct client {
   struct rv_lua_object object;
   reverst_client *client;
   /* references; LUA_NOREF: none */
-  int on_connected, on_disconnected, on_draining;
+  int on_connected, on_disconnected, on_draining, on_request;
   bool closing;
 };
 
@@ -111,10 +112,17 @@ static void on_disconnected(reverst_client *handle,
   call_back(client, &event, client->on_disconnected);
 }
 
+static void on_request(reverst_request *request, void *user_data) {
+  const struct client *client = user_data;
+
+  rv_lua_request_start(request, client->object.lua, client->on_request);
+}
+
 static void unref_callbacks(struct client *client, lua_State *L) {
   luaL_unref(L, LUA_REGISTRYINDEX, client->on_connected);
   luaL_unref(L, LUA_REGISTRYINDEX, client->on_disconnected);
   luaL_unref(L, LUA_REGISTRYINDEX, client->on_draining);
+  luaL_unref(L, LUA_REGISTRYINDEX, client->on_request);
 }
 
 static void on_closed(void *user_data) {
@@ -238,6 +246,9 @@ int rv_lua_client_new(lua_State *L) {
   parts.on_connected = rv_lua_function_field(L, 1, "on_connected");
   parts.on_disconnected = rv_lua_function_field(L, 1, "on_disconnected");
   parts.on_draining = rv_lua_function_field(L, 1, "on_draining");
+  parts.on_request = rv_lua_function_field(L, 1, "on_request");
+  if (parts.on_request != LUA_NOREF)
+    options.on_request = on_request;
   client = malloc(sizeof(*client));
   if (!client) {
     unref_callbacks(&parts, L);

@@ -12,6 +12,7 @@
 #include "lua/client.h"
 #include "lua/engine.h"
 #include "lua/handle.h"
+#include "lua/http.h"
 #include "lua/log.h"
 #include "lua/script.h"
 #include "lua/server.h"
@@ -65,6 +66,7 @@ static int make_certificate(lua_State *L) {
 static const luaL_Reg functions[] = {
   { "check_server", rv_lua_server_check },
   { "client", rv_lua_client_new },
+  { "fetch", rv_lua_fetch },
   { "make_certificate", make_certificate },
   { "now", now },
   { "run_script", rv_lua_run_script },

@@ -10,6 +10,7 @@
 #include <reverst/error.h>
 
 #include "lua/core.h"
+#include "lua/http.h"
 #include "lua/log.h"
 #include "lua/modules.h"
 #include "lua/script.h"
@@ -160,7 +161,7 @@ static struct rv_lua_task *first_task(const struct rv_lua *lua) {
   return task;
 }
 
-static void cancel_tasks(struct rv_lua *lua) {
+void rv_lua_cancel_tasks(struct rv_lua *lua) {
   struct rv_lua_task *task;
 
   while ((task = first_task(lua)))
@@ -174,8 +175,9 @@ void rv_lua_free(struct rv_lua *lua) {
     return;
   lua->stopping = true;
   if (lua->L) {
-    cancel_tasks(lua);
+    rv_lua_cancel_tasks(lua);
     rv_lua_watchdog_enter(lua, &span, NULL, lua->options.call_budget);
+    rv_lua_http_abandon(lua);
     lua_close(lua->L);
   }
   rv_lua_scheduler_deinit(lua);
@@ -216,6 +218,15 @@ int rv_lua_run(struct rv_lua *lua, const char *module, int argc,
   return r;
 }
 
+void rv_lua_report_stopped(struct rv_lua *lua) {
+  bool is_idle = lua->stopping || LIST_EMPTY(&lua->tasks);
+
+  if (!LIST_EMPTY(&lua->objects) || (is_idle && rv_lua_http_close(lua)))
+    return;
+  if (lua->options.on_stopped)
+    lua->options.on_stopped(lua->options.user_data);
+}
+
 void rv_lua_stop(struct rv_lua *lua, bool drain) {
   struct rv_lua_object *object, *next;
 
@@ -224,10 +235,10 @@ void rv_lua_stop(struct rv_lua *lua, bool drain) {
     rv_lua_cancel_scripts(lua);
     rv_lua_cancel_spawned(lua);
   } else {
-    cancel_tasks(lua);
+    rv_lua_cancel_tasks(lua);
   }
-  if (LIST_EMPTY(&lua->objects) && lua->options.on_stopped)
-    lua->options.on_stopped(lua->options.user_data);
+  if (LIST_EMPTY(&lua->objects))
+    rv_lua_report_stopped(lua);
   for (object = LIST_FIRST(&lua->objects); object; object = next) {
     next = LIST_NEXT(object, link);
     object->stop(object, drain);

@@ -12,8 +12,9 @@
 #include "lua/scheduler.h"
 #include "lua/watchdog.h"
 
-struct rv_lua_task;
+struct rv_lua_http;
 struct rv_lua_spawned;
+struct rv_lua_task;
 
 /* A server or a client that scripts started.  The engine owns it; Lua only has
    a handle, whose pointer is cleared when the object goes. */
@@ -35,6 +36,7 @@ struct rv_lua {
   LIST_HEAD(, rv_lua_object) objects;
   LIST_HEAD(, rv_lua_spawned) spawned; /* those of scripts, see spawn.h */
   unsigned spawned_count;
+  struct rv_lua_http *http; /* NULL: nobody has fetched anything */
   enum reverst_log_level log_level;
   int exit_status;
   bool has_scripts; /* it stops when it is idle, see script.h */
@@ -58,6 +60,12 @@ __attribute__((warn_unused_result)) int rv_lua_protect(struct rv_lua *lua,
 __attribute__((warn_unused_result)) int rv_lua_protect_within(
     struct rv_lua *lua, uint64_t budget, lua_CFunction function, void *data,
     char *error, size_t error_size);
+
+/* Ends all tasks, but for the one that runs: that when it stops running. */
+void rv_lua_cancel_tasks(struct rv_lua *lua);
+
+/* Tells on_stopped, unless there is still something to close. */
+void rv_lua_report_stopped(struct rv_lua *lua);
 
 /* Replaces an error object of any type, at the top of L, by a text with the
    traceback of `thread`.  May raise, so only in a protected call. */

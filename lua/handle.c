@@ -17,8 +17,8 @@ static int collect(lua_State *L) {
 
 /* Known by its name only when it is complete: without __gc an object would
    write into a handle that is gone. */
-static void push_metatable(
-    lua_State *L, const char *type, const luaL_Reg *methods) {
+void rv_lua_push_class(lua_State *L, const char *type, const luaL_Reg *methods,
+    lua_CFunction on_collected) {
   if (luaL_getmetatable(L, type) != LUA_TNIL)
     return;
   lua_pop(L, 1);
@@ -26,7 +26,7 @@ static void push_metatable(
   luaL_setfuncs(L, methods, 0);
   lua_pushvalue(L, -1);
   lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, collect);
+  lua_pushcfunction(L, on_collected);
   lua_setfield(L, -2, "__gc");
   lua_pushstring(L, type);
   lua_setfield(L, -2, "__name");
@@ -39,7 +39,7 @@ struct rv_lua_object **rv_lua_handle_push(
   struct rv_lua_object **cell = lua_newuserdatauv(L, sizeof(void *), 0);
 
   *cell = NULL;
-  push_metatable(L, type, methods);
+  rv_lua_push_class(L, type, methods, collect);
   lua_setmetatable(L, -2);
   return cell;
 }
@@ -58,10 +58,12 @@ void rv_lua_object_unlink(struct rv_lua_object *object) {
   LIST_REMOVE(object, link);
   if (object->handle)
     *object->handle = NULL;
+  if (LIST_EMPTY(&lua->objects) && lua->stopping)
+    rv_lua_cancel_tasks(lua); /* there is nothing left to do it for */
   if (lua->has_scripts && !lua->stopping)
     rv_lua_script_check_idle(lua);
-  else if (LIST_EMPTY(&lua->objects) && lua->options.on_stopped)
-    lua->options.on_stopped(lua->options.user_data);
+  else
+    rv_lua_report_stopped(lua);
 }
 
 struct rv_lua_object *rv_lua_handle_get(lua_State *L, const char *type) {

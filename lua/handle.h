@@ -8,6 +8,10 @@
 
 #include "lua/engine.h"
 
+/* Pushes the metatable of a type of userdata, made at first need. */
+void rv_lua_push_class(lua_State *L, const char *type, const luaL_Reg *methods,
+    lua_CFunction on_collected);
+
 /* Pushes an empty handle of the named type, so that what may raise is over
    before there is an object.  Collecting it leaves the object running. */
 struct rv_lua_object **rv_lua_handle_push(

@@ -9,6 +9,7 @@
 #include <reverst/values.h>
 
 #include "lua/engine.h"
+#include "lua/handle.h"
 #include "lua/log.h"
 #include "lua/script.h"
 #include "lua/task.h"
@@ -206,22 +207,6 @@ static const luaL_Reg methods[] = {
   { NULL, NULL },
 };
 
-/* Complete before it has its name: what is collected needs __gc. */
-static void push_metatable(lua_State *L) {
-  if (luaL_getmetatable(L, type_name) != LUA_TNIL)
-    return;
-  lua_pop(L, 1);
-  luaL_newlib(L, methods);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, collect);
-  lua_setfield(L, -2, "__gc");
-  lua_pushstring(L, type_name);
-  lua_setfield(L, -2, "__name");
-  lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, type_name);
-}
-
 static bool is_in_background(const struct rv_lua *lua) {
   const struct rv_lua_spawned *parent = running(lua);
 
@@ -246,7 +231,7 @@ int rv_lua_spawn(lua_State *L) {
         MAX_SPAWNED);
   cell = lua_newuserdatauv(L, sizeof(struct rv_lua_spawned *), 0);
   *cell = NULL;
-  push_metatable(L);
+  rv_lua_push_class(L, type_name, methods, collect);
   lua_setmetatable(L, -2);
   lua_pushvalue(L, 1);
   function = luaL_ref(L, LUA_REGISTRYINDEX);

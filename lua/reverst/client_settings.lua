@@ -5,6 +5,7 @@ local arguments = require "reverst.arguments"
 local check = require "reverst.check"
 local credentials = require "reverst.auth.credentials"
 local options = require "reverst.options"
+local request = require "reverst.request"
 local text = require "reverst.text"
 
 ---@class reverst.ClientOptions
@@ -26,7 +27,9 @@ local text = require "reverst.text"
 ---@field metadata? table<string, string> anything else that a registration says
 ---@field max_idle_timeout? reverst.Duration default "1m"
 ---@field keep_alive_period? reverst.Duration|false default "10s"
----@field origin string the local service: "8080", "localhost:8080", "unix:/path"
+---@field origin? string the local service: "8080", "localhost:8080", "unix:/path"
+---@field handle? fun(request: reverst.Request): reverst.Response|nil answers instead
+--- of an origin; may wait, and answer in parts
 ---@field on_connected? fun()
 ---@field on_disconnected? fun(event: reverst.Disconnect)
 ---@field on_draining? fun() the server asks to dial anew, which is being done
@@ -43,8 +46,9 @@ local client_settings = {}
 
 -- what has no flag, and its type; any: it is looked at elsewhere
 local others = {
-  origin = "string", credentials = "any", metadata = "table", on_connected = "function",
-  on_disconnected = "function", on_draining = "function",
+  origin = "string", handle = "callable", credentials = "any",
+  metadata = "table", on_connected = "function", on_disconnected = "function",
+  on_draining = "function",
 }
 
 --- What contradicts something, or lacks its other half.
@@ -106,6 +110,9 @@ function client_settings.complete(values, address)
   settings.server_name = values.server_name
     or address:match "^%[(.*)%]" or address:match "^[^:]*"
   settings.group = values.group or settings.server_name
+  if values.handle then
+    settings.on_request = request.server(values.handle, settings.group)
+  end
   return settings
 end
 
@@ -124,14 +131,23 @@ local function check_others(given, problems)
   for _, row in ipairs(options.client) do
     rows[row.key] = row
   end
+  local known = text.sorted_keys(rows)
+  for key in pairs(others) do
+    known[#known + 1] = key
+  end
   for _, key in ipairs(text.sorted_keys(given)) do
     local wanted = others[key]
-    if wanted and wanted ~= "any" and type(given[key]) ~= wanted then
+    if wanted == "callable" then
+      if not text.is_callable(given[key]) then
+        table.insert(problems, ("%s: expected a function, got a %s"):format(key,
+          type(given[key])))
+      end
+    elseif wanted and wanted ~= "any" and type(given[key]) ~= wanted then
       table.insert(problems, ("%s: expected a %s, got a %s"):format(key, wanted,
         type(given[key])))
     elseif not wanted and not rows[key] then
       table.insert(problems, ("%s: unknown option%s"):format(
-        text.printable(key), text.suggestion(key, text.sorted_keys(rows))))
+        text.printable(key), text.suggestion(key, known)))
     end
   end
 end
@@ -176,6 +192,9 @@ function client_settings.check(given)
     values[key] = given[key]
   end
   values.credentials = nil
+  if (given.origin == nil) == (given.handle == nil) then
+    table.insert(problems, "origin, or handle: exactly one of the two")
+  end
   check_credentials(given, values, problems)
   for _, row in ipairs(options.client) do
     local value, message = given[row.key], nil

@@ -132,7 +132,7 @@ function reverst.start_client(settings)
   return core.client(settings)
 end
 
---- Starts a client that answers from a local service.
+--- Starts a client that answers from a local service, or by a function.
 ---@param given reverst.ClientOptions
 ---@return reverst.Client|nil client
 ---@return string|nil message

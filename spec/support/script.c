@@ -43,6 +43,7 @@ struct run {
   struct script *ended[MAX_SCRIPTS];
   struct entry entries[MAX_ENTRIES];
   int count, ended_count, entry_count;
+  bool keep_running; /* what is spawned, when all have ended */
 };
 
 static void on_log(const struct reverst_log_entry *entry, void *user_data) {
@@ -87,6 +88,10 @@ static void on_ended(struct rv_lua_task *task, const char *error) {
   if (error)
     snprintf(script->text, sizeof(script->text), "%s", error);
   script->run->ended[script->run->ended_count++] = script;
+  /* what is spawned, and connections that are kept, would keep the loop */
+  if (script->run->ended_count == script->run->count &&
+      !script->run->keep_running)
+    rv_lua_stop(task->lua, false);
 }
 
 static const struct rv_lua_task_type script_type = {
@@ -150,6 +155,7 @@ static void read_arguments(
   options->memory_limit = (size_t)rv_lua_count_field(L, 1, "memory_limit");
   options->task_budget = rv_lua_count_field(L, 1, "task_budget");
   options->task_timeout = rv_lua_count_field(L, 1, "task_timeout");
+  run->keep_running = rv_lua_flag_field(L, 1, "keep_running");
   luaL_argcheck(L, run->count <= MAX_SCRIPTS, 2, "too many scripts");
   for (i = 0; i < run->count; ++i) {
     run->scripts[i].run = run;
@@ -177,7 +183,7 @@ static int run_scripts(lua_State *L, bool stop) {
     r = start_all(run, error, sizeof(error));
   if (r == 0 && stop)
     rv_lua_stop(run->lua, false);
-  else if (r == 0)
+  if (r == 0)
     event_base_dispatch(run->base);
   rv_lua_free(run->lua);
   event_base_free(run->base);
