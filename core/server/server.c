@@ -381,7 +381,8 @@ void reverst_server_set_drain_timeout(
 
 void reverst_server_set_log_level(
     reverst_server *server, enum reverst_log_level level) {
-  server->engine->log_level = level;
+  server->engine->log_level =
+      level == REVERST_LOG_DEFAULT ? REVERST_LOG_INFO : level;
 }
 
 int reverst_server_derive_secret(

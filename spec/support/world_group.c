@@ -230,7 +230,7 @@ void world_read_group(lua_State *L, struct world *world, int index,
   };
   world_set_hooks(L, index, options);
   lua_getfield(L, index, "authenticate");
-  if (!lua_isnil(L, -1))
+  if (lua_toboolean(L, -1))
     options->authenticate = authenticate;
   lua_pop(L, 1);
 }

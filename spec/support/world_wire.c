@@ -3,6 +3,7 @@
    with a listener origins. */
 #include "world.h"
 
+#include "base/address.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -142,17 +143,20 @@ static void push_wire(lua_State *L, struct world *world, int fd, int handlers) {
 /* connect(world, address, handlers [, receive buffer in bytes]) */
 static int connect_wire(lua_State *L) {
   struct world *world = world_check(L, 1);
-  struct sockaddr_in address = world_check_address(L, luaL_checkstring(L, 2));
   int buffer = (int)luaL_optinteger(L, 4, 0);
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  struct rv_address address;
+  int fd;
 
   luaL_checktype(L, 3, LUA_TTABLE);
+  if (rv_address_parse(&address, rv_span_of(luaL_checkstring(L, 2))) < 0)
+    return luaL_error(L, "not an address: %s", lua_tostring(L, 2));
+  fd = socket(
+      address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0)
     return luaL_error(L, "socket: %s", strerror(errno));
   if (buffer > 0)
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
-  if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 &&
-      errno != EINPROGRESS) {
+  if (connect(fd, &address.any, address.length) < 0 && errno != EINPROGRESS) {
     close(fd);
     return luaL_error(L, "connect: %s", strerror(errno));
   }
