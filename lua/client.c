@@ -224,6 +224,7 @@ static void read_options(
     .max_idle_timeout = rv_lua_duration_field(L, 1, "max_idle_timeout"),
     .keep_alive_period = rv_lua_duration_field(L, 1, "keep_alive_period"),
     .origin = rv_lua_text_field(L, 1, "origin"),
+    .origin_ca_path = rv_lua_text_field(L, 1, "origin_ca_path"),
     .on_connected = on_connected,
     .on_disconnected = on_disconnected,
     .on_draining = on_draining,

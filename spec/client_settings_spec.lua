@@ -16,6 +16,7 @@ local samples = {
   group = { "my group", "my group" },
   ca_path = { "ca.crt", "ca.crt" },
   insecure = { "true", true },
+  origin_ca_path = { "ca.crt", "ca.crt" },
   username = { "user", "user" },
   password = { "pass", "pass" },
   password_path = { "file", "file" },

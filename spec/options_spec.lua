@@ -213,9 +213,10 @@ describe("a value", function()
   it("may be a local service", function()
     check_all("origin",
       { "8080", ":8080", "localhost:8080", "http://127.0.0.1:80",
-        "http://localhost", "unix:/run/app.sock", "[::1]:80" },
-      { "", "0", "99999", "https://localhost", "localhost", "ftp://a:1",
-        "http://", "unix:", "a:b:c" })
+        "http://localhost", "https://localhost", "https://[::1]:8443/",
+        "unix:/run/app.sock", "[::1]:80" },
+      { "", "0", "99999", "localhost", "ftp://a:1", "http://", "https://",
+        "https://a/path", "https://user@a", "unix:", "a:b:c" })
   end)
 
   it("may be a name", function()

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include <reverst/error.h>
 #include <stdlib.h>
+#include <strings.h>
 
 enum { DEFAULT_PORT = 7171, DEFAULT_STREAMS = 1000 };
 
@@ -126,25 +127,36 @@ static void count_request(
   next->handle(next, exchange);
 }
 
-static int set_handler(
+static int set_origin(
     struct reverst_client *client, const reverst_client_options *options) {
+  struct rv_tls_client_options tls = {
+    .ca_path = options->origin_ca_path,
+    .for_streams = true,
+  };
   struct rv_origin_options origin = {
     .loop = client->loop,
     .resolver = client->resolver,
     .address = rv_span_of(options->origin),
   };
-  int r;
+  int r = 0;
 
+  if (strncasecmp(options->origin, "https://", 8) == 0)
+    r = rv_tls_client_context_new(&origin.tls, client->engine, &tls);
+  if (r == 0)
+    r = rv_origin_new(&client->origin, &origin);
+  rv_tls_context_unref(origin.tls);
+  return r < 0 ? fault(client, r, "origin", options->origin) : 0;
+}
+
+static int set_handler(
+    struct reverst_client *client, const reverst_client_options *options) {
   client->counter.handle = count_request;
   if ((options->origin == NULL) == (options->on_request == NULL))
     return fault(client, REVERST_ERR_INVALID, "origin or on_request",
         "exactly one of the two is wanted");
   rv_application_init(&client->application, client->engine, options->on_request,
       options->user_data);
-  if (options->origin == NULL)
-    return 0;
-  r = rv_origin_new(&client->origin, &origin);
-  return r < 0 ? fault(client, r, "origin", options->origin) : 0;
+  return options->origin != NULL ? set_origin(client, options) : 0;
 }
 
 static int set_transport(

@@ -66,6 +66,7 @@ static const char *words_of_alert(int code) {
 static const char *words_of(int error) {
   switch (error) {
   case ASN_NO_SIGNER_E:
+  case ASN_SIG_CONFIRM_E: /* a root of the same name has another key */
     return "the certificate is not signed by anyone who is trusted here";
   case ASN_SELF_SIGNED_E:
     return "the certificate is signed by itself only";

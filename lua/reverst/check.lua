@@ -218,11 +218,8 @@ function types.control(_, value)
 end
 
 function types.origin(_, value)
-  local bare = value:gsub("^http://", ""):gsub("/$", "")
-  if value:match "^https://" then
-    return nil, ("%s: a local service is reached by plain HTTP; write "
-      .. "http://"):format(got(value))
-  elseif value:match "^unix:." or is_port(bare, 1) then
+  local bare = value:gsub("^https?://", ""):gsub("/$", "")
+  if value:match "^unix:." or bare == value and is_port(bare, 1) then
     return value
   end
   local host, port = split(bare)
@@ -233,7 +230,7 @@ function types.origin(_, value)
     return value
   end
   return expected("a local service, such as 8080, localhost:8080, "
-    .. "http://127.0.0.1:8080 or unix:/run/app.sock", value)
+    .. "https://127.0.0.1:8443 or unix:/run/app.sock", value)
 end
 
 function types.hosts(_, value)

@@ -27,7 +27,8 @@ local text = require "reverst.text"
 ---@field metadata? table<string, string> anything else that a registration says
 ---@field max_idle_timeout? reverst.Duration default "1m"
 ---@field keep_alive_period? reverst.Duration|false default "10s"
----@field origin? string the local service: "8080", "localhost:8080", "unix:/path"
+---@field origin? string the local service: "8080", "https://localhost:8443", "unix:/path"
+---@field origin_ca_path? string PEM file with the roots for https origins; default: the system's
 ---@field handle? fun(request: reverst.Request): reverst.Response|nil answers instead
 --- of an origin; may wait, and answer in parts
 ---@field on_connected? fun()

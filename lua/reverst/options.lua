@@ -228,6 +228,11 @@ options.client = {
     help = "do not check the server's certificate",
   },
   {
+    key = "origin_ca_path", flag = "origin-cacert-path", argument = "FILE",
+    type = "path", help = "PEM file with the roots for a local service by "
+      .. "https; the system's otherwise",
+  },
+  {
     key = "username", flag = "username", argument = "NAME", type = "text",
     help = "with a password: the basic credentials of the group",
   },

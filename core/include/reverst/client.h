@@ -68,9 +68,11 @@ typedef struct reverst_client_options {
   uint64_t max_streams;          /* requests at once: 1 000 */
 
   /* Exactly one of the two. An origin's address: "8080", ":8080",
-     "localhost:8080", "http://…", "unix:/path". Or a callback, which may answer
-     at once or later. */
+     "localhost:8080", "http://…", "https://…", "unix:/path". Or a callback,
+     which may answer at once or later. */
   const char *origin;
+  const char
+      *origin_ca_path; /* PEM, for "https://"; NULL: the system's roots */
   void (*on_request)(reverst_request *request, void *user_data);
 
   /* It is registered. */

@@ -17,7 +17,7 @@ local http = {
 usage: reverst http [FLAGS] ADDRESS
 
 Joins a group of a server, and answers its requests from the HTTP service at
-ADDRESS: 8080, localhost:8080, http://127.0.0.1:8080 or unix:/run/app.sock.
+ADDRESS: 8080, localhost:8080, https://127.0.0.1:8443 or unix:/run/app.sock.
 A flag wins over its environment variable, that over the default.
 Durations: 500ms, 30s, 1m30s, 1h, or a number of seconds.]],
 }
