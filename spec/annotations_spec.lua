@@ -4,7 +4,7 @@
 local host = require "host"
 
 local modules = { "reverst", "reverst.auth", "reverst.balance", "reverst.crypto",
-  "reverst.json", "reverst.log", "reverst.testing" }
+  "reverst.http", "reverst.json", "reverst.log", "reverst.testing" }
 
 -- says of each function: module, name, source, line, and its parameters
 local list = [[

@@ -212,6 +212,11 @@ describe("reverst.testing", function()
     assert.equal("ann", request.headers["x-user"])
     assert.equal("ann", request.headers["X-USER"])
     assert.same({ a = "1", b = "two" }, request.cookies)
+    request.path = "/b"
+    assert.equal("/b", request.path)
+    assert.has_error(function()
+      request.method = "POST"
+    end, "method of a request cannot be set")
     request.headers["X-User"] = nil
     assert.is_nil(request.headers["x-user"])
     assert.is_nil(testing.request().query)

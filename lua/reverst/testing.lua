@@ -9,18 +9,20 @@ local text = require "reverst.text"
 ---@class reverst.testing
 local testing = {}
 
+local function set_of(names)
+  local set = {}
+  for _, name in ipairs(names) do
+    set[name] = true
+  end
+  return set
+end
+
 -- A table whose fields are known: another name is a mistake, as it is in what
--- the server gives.
-local function strict(kind, fields, given, optional)
-  local known = {}
-  for name in pairs(fields) do
-    known[#known + 1] = name
-  end
+-- the server gives. `writable`: only these may be changed; nil: all may.
+local function strict(kind, fields, given, optional, writable)
+  local known = text.sorted_keys(fields)
   table.move(optional or {}, 1, #(optional or {}), #known + 1, known)
-  local is_known = {}
-  for _, name in ipairs(known) do
-    is_known[name] = true
-  end
+  local is_known, may_change = set_of(known), set_of(writable or known)
   local function fail(name, level)
     error(("a %s has no field %s%s"):format(kind, text.quoted(name),
       text.suggestion(name, known)), level + 1)
@@ -31,17 +33,23 @@ local function strict(kind, fields, given, optional)
     end
     fields[name] = value
   end
-  return setmetatable(fields, {
+  return setmetatable({}, {
     __index = function(_, name)
       if not is_known[name] then
         fail(name, 2)
       end
+      return fields[name]
     end,
-    __newindex = function(self, name, value)
+    __newindex = function(_, name, value)
       if not is_known[name] then
         fail(name, 2)
+      elseif not may_change[name] then
+        error(("%s of a %s cannot be set"):format(name, kind), 2)
       end
-      rawset(self, name, value)
+      fields[name] = value
+    end,
+    __pairs = function()
+      return next, fields
     end,
   })
 end
@@ -124,7 +132,7 @@ function testing.request(given)
     method = "GET", host = "app.test", path = "/", scheme = "http",
     peer = "198.51.100.1:50000", group = "app", id = "test-request",
     response_headers = false, add_response_header = false,
-  }, fields, { "query", "headers", "cookies" })
+  }, fields, { "query", "headers", "cookies" }, { "path", "query" })
   return request
 end
 

@@ -15,12 +15,21 @@ function Server:tunnel_address() end
 ---@return string address
 function Server:http_address() end
 
---- A group more, checked as in a configuration.
----@param group table
+--- Other groups and another route, as reverst.core takes them; scripts call
+--- reverst.set_routing.
+---@param routing table
 ---@return true|nil
 ---@return string|nil message
 ---@return string|nil code
-function Server:add_group(group) end
+function Server:set_routing(routing) end
+
+--- A secret that only this server can derive: the same after a restart, for the
+--- same label, as long as its private key, or secret_path, is the same.
+---@param label string
+---@return string|nil secret 32 bytes
+---@return string|nil message
+---@return string|nil code
+function Server:derive_secret(label) end
 
 ---@return reverst.ServerStats
 function Server:stats() end
@@ -62,3 +71,12 @@ function Task:wait() end
 
 --- Ends it, where it waits.
 function Task:cancel() end
+
+--- A request that a server routes; it is closed when the request is over.
+---@class reverst.Request
+local Request = {}
+
+--- Adds a field to the response, whoever makes that.
+---@param name string
+---@param value string
+function Request:add_response_header(name, value) end

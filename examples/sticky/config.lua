@@ -1,0 +1,21 @@
+-- A visitor comes back to the tunnel that he had before.
+local auth = require "reverst.auth"
+local balance = require "reverst.balance"
+
+return {
+  tunnel = {
+    address = "127.0.0.1:7171",
+    server_name = "localhost",
+    certificate_path = "server.crt", -- reverst certificate localhost
+    private_key_path = "server.key",
+  },
+  http = { address = "127.0.0.1:8181" },
+
+  groups = {
+    app = {
+      hosts = { "app.localhost" },
+      authenticate = auth.basic { username = "user", password = "pass" },
+      balance = balance.cookie "tunnel",
+    },
+  },
+}
