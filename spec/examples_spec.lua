@@ -1,5 +1,6 @@
 -- The examples do what their READMEs say.
 
+local json = require "reverst.json"
 local new_folder = require "new_folder"
 local programs = require "programs"
 
@@ -180,8 +181,9 @@ describe("the example", function()
       server.tunnel, folder .. "/server.crt", environment = {
         PATH = binaries .. ":" .. os.getenv "PATH" }, name = "client" }
     client:wait_for "registered"
-    assert.equal('{"host":"app.localhost","visits":1}\n', ask "/")
-    assert.equal('{"host":"app.localhost","visits":2}\n', ask "/slow")
+    assert.same({ host = "app.localhost", visits = 1 }, json.decode(ask "/"))
+    assert.same({ host = "app.localhost", visits = 2 },
+      json.decode(ask "/slow"))
     assert.equal("there is nothing\n", ask "/nothing")
     client:signal "TERM"
     assert.same({ "exit", 0 }, { client:wait() })
