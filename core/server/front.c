@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "h1/server.h"
+#include "server/doors.h"
 #include <assert.h>
 #include <reverst/error.h>
 #include <stdlib.h>
@@ -27,19 +28,10 @@ struct source {
   size_t connections;
 };
 
-/* One address. */
-struct door {
-  struct rv_list node;
-  struct rv_front *front;
-  struct rv_listener *listener;
-  struct rv_address wanted; /* as asked for: the port may be 0 */
-  bool kept;                /* it is among those that are set just now */
-};
-
 struct visitor {
   struct rv_list node;
   struct rv_front *front;
-  const struct door *door; /* by which it came; NULL: that was closed */
+  const struct rv_door *door; /* by which it came; NULL: that was closed */
   struct source *source;
   struct rv_h1_server *h1;
 };
@@ -48,7 +40,7 @@ struct rv_front {
   struct rv_loop *loop;
   struct rv_engine *engine;
   struct rv_handler *handler;
-  struct rv_list doors;
+  struct rv_doors doors;
   size_t max_connections, max_per_address;
   struct rv_list visitors;
   size_t count;
@@ -160,9 +152,8 @@ static int start_visitor(
   return 0;
 }
 
-static int add_visitor(const struct door *door, struct source *source, int fd,
-    const struct rv_address *peer) {
-  struct rv_front *front = door->front;
+static int add_visitor(struct rv_front *front, const struct rv_door *door,
+    struct source *source, int fd, const struct rv_address *peer) {
   struct visitor *visitor = calloc(1, sizeof(*visitor));
 
   if (visitor == NULL) {
@@ -180,9 +171,9 @@ static int add_visitor(const struct door *door, struct source *source, int fd,
   return 0;
 }
 
-static void on_accept(int fd, const struct rv_address *peer, void *user_data) {
-  const struct door *door = user_data;
-  struct rv_front *front = door->front;
+static void on_accept(const struct rv_door *door, int fd,
+    const struct rv_address *peer, void *user_data) {
+  struct rv_front *front = user_data;
   struct source *source;
 
   if (front->count >= front->max_connections) {
@@ -200,59 +191,13 @@ static void on_accept(int fd, const struct rv_address *peer, void *user_data) {
     close(fd);
     return;
   }
-  if (add_visitor(door, source, fd, peer) < 0)
+  if (add_visitor(front, door, source, fd, peer) < 0)
     drop_source(front, source);
 }
 
-/* ---- doors ---- */
+static void on_door_closed(const struct rv_door *door, void *user_data) {
+  struct rv_front *front = user_data;
 
-static struct door *door_of(struct rv_list *node) {
-  return rv_container_of(node, struct door, node);
-}
-
-static void close_door(struct door *door) {
-  rv_list_remove(&door->node);
-  rv_listener_close(door->listener);
-  free(door);
-}
-
-static int open_door(struct rv_front *front, const struct rv_address *address) {
-  struct door *door = calloc(1, sizeof(*door));
-  struct rv_listener_options options = {
-    .loop = front->loop,
-    .address = address,
-    .on_accept = on_accept,
-    .user_data = door,
-  };
-  int r;
-
-  if (door == NULL)
-    return REVERST_ERR_NO_MEMORY;
-  door->front = front;
-  door->wanted = *address;
-  r = rv_listener_open(&door->listener, &options);
-  if (r < 0) {
-    free(door);
-    return r;
-  }
-  door->kept = true;
-  rv_list_push(&front->doors, &door->node);
-  return 0;
-}
-
-static struct door *find_door(
-    const struct rv_front *front, const struct rv_address *address) {
-  rv_list_each(node, &front->doors) {
-    struct door *door = door_of(node);
-
-    if (rv_address_equal(&door->wanted, address) ||
-        rv_address_equal(rv_listener_address(door->listener), address))
-      return door;
-  }
-  return NULL;
-}
-
-static void drain_visitors_of(struct rv_front *front, const struct door *door) {
   rv_list_each(node, &front->visitors) {
     struct visitor *visitor = rv_container_of(node, struct visitor, node);
 
@@ -261,40 +206,6 @@ static void drain_visitors_of(struct rv_front *front, const struct door *door) {
     visitor->door = NULL;
     rv_h1_server_drain(visitor->h1);
   }
-}
-
-/* Undoes what was opened: nobody can have come in yet. */
-static void close_newest(struct rv_front *front, size_t count) {
-  while (count-- > 0)
-    close_door(door_of(front->doors.previous));
-}
-
-int rv_front_set_addresses(
-    struct rv_front *front, const struct rv_address *addresses, size_t count) {
-  size_t opened = 0;
-
-  rv_list_each(node, &front->doors) door_of(node)->kept = false;
-  for (size_t i = 0; i < count; i++) {
-    struct door *door = find_door(front, &addresses[i]);
-    int r = 0;
-
-    if (door != NULL)
-      door->kept = true;
-    else
-      r = open_door(front, &addresses[i]);
-    if (r < 0) {
-      close_newest(front, opened);
-      return r;
-    }
-    opened += door == NULL;
-  }
-  rv_list_each(node, &front->doors) {
-    if (door_of(node)->kept)
-      continue;
-    drain_visitors_of(front, door_of(node));
-    close_door(door_of(node));
-  }
-  return 0;
 }
 
 /* ---- life ---- */
@@ -324,10 +235,16 @@ int rv_front_open(
   new->on_empty = options->on_empty;
   new->user_data = options->user_data;
   new->empty_job.run = run_empty_job;
-  rv_list_init(&new->doors);
+  new->doors = (struct rv_doors){
+    .loop = options->loop,
+    .on_accept = on_accept,
+    .on_closed = on_door_closed,
+    .user_data = new,
+  };
+  rv_list_init(&new->doors.list);
   rv_list_init(&new->visitors);
   rv_map_init(&new->sources, new->engine->hash_secret);
-  r = rv_front_set_addresses(new, options->addresses, options->address_count);
+  r = rv_doors_set(&new->doors, options->addresses, options->address_count);
   if (r < 0) {
     rv_map_deinit(&new->sources);
     free(new);
@@ -337,13 +254,8 @@ int rv_front_open(
   return 0;
 }
 
-static void close_doors(struct rv_front *front) {
-  while (!rv_list_empty(&front->doors))
-    close_door(door_of(front->doors.next));
-}
-
 static void stop_listening(struct rv_front *front) {
-  close_doors(front);
+  rv_doors_close(&front->doors);
   if (front->count == 0)
     rv_turn_add(&front->engine->turn, &front->empty_job, RV_PHASE_PROCESS);
 }
@@ -365,7 +277,7 @@ void rv_front_free(struct rv_front *front) {
     return;
   assert(front->count == 0);
   rv_turn_remove(&front->empty_job);
-  close_doors(front);
+  rv_doors_close(&front->doors);
   rv_map_deinit(&front->sources);
   free(front);
 }
@@ -406,10 +318,12 @@ size_t rv_front_connections(const struct rv_front *front) {
   return front->count;
 }
 
+int rv_front_set_addresses(
+    struct rv_front *front, const struct rv_address *addresses, size_t count) {
+  return rv_doors_set(&front->doors, addresses, count);
+}
+
 const struct rv_address *rv_front_address(
     const struct rv_front *front, size_t index) {
-  rv_list_each(node,
-      &front->doors) if (index-- ==
-                         0) return rv_listener_address(door_of(node)->listener);
-  return NULL;
+  return rv_doors_address(&front->doors, index);
 }

@@ -23,9 +23,8 @@ struct rv_front_options {
 int rv_front_open(
     struct rv_front **front, const struct rv_front_options *options);
 
-/* Listens at these from now on, or, on failure, where it did: opens those that
-   are new (REVERST_ERR_LISTEN, logged; REVERST_ERR_NO_MEMORY), then closes the
-   others, whose connections close after their answer. */
+/* As rv_doors_set: connections that came by an address that is not among these
+   close after their answer. */
 int rv_front_set_addresses(
     struct rv_front *front, const struct rv_address *addresses, size_t count);
 
@@ -45,8 +44,7 @@ void rv_front_free(struct rv_front *front);
 void rv_front_relieve(struct rv_front *front);
 
 size_t rv_front_connections(const struct rv_front *front);
-/* As bound, in no particular order but that of the options where nothing was
-   set; NULL behind the last one. */
+/* As bound, in the order in which they were set; NULL behind the last one. */
 const struct rv_address *rv_front_address(
     const struct rv_front *front, size_t index);
 

@@ -446,12 +446,15 @@ function World:settle(engine)
   end
 end
 
--- The path of a certificate that nobody uses; the caller removes it.
-function World.other_certificate()
+-- The path of a certificate that nobody uses; the caller removes it, and, where
+-- that is kept, its key (".key").
+function World.other_certificate(keeps_key)
   local name = os.tmpname()
   os.remove(name)
   core.make_certificate("tunnel.test", name, name .. ".key")
-  os.remove(name .. ".key")
+  if not keeps_key then
+    os.remove(name .. ".key")
+  end
   return name
 end
 

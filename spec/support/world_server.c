@@ -78,14 +78,19 @@ static void read_list(lua_State *L, int index, const char **list) {
 /* new(world, options): options are also the handlers; nil, name of the error */
 static int new_server(lua_State *L) {
   struct world *world = world_check(L, 1);
+  const char *addresses[MAX_ADDRESSES + 1] = { NULL };
   struct server *server;
   reverst_server_options options;
   int r;
 
   luaL_checktype(L, 2, LUA_TTABLE);
+  if (lua_getfield(L, 2, "http_addresses") == LUA_TTABLE)
+    read_list(L, 3, addresses);
+  lua_pop(L, 1);
   server = world_new_object(L, sizeof(*server), SERVER, 2);
   server->world = world;
   options = read_options(L, 2, server);
+  options.http.addresses = addresses;
   r = reverst_server_new(&server->server, world->base, &options);
   if (r == 0)
     return 1;
