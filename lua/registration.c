@@ -2,11 +2,9 @@
 /* Asks a group's `authenticate` in a task, and decides by its answer. */
 #include "lua/registration.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include <lauxlib.h>
-
+#include "lua/decision.h"
 #include "lua/engine.h"
 #include "lua/group.h"
 #include "lua/log.h"
@@ -18,8 +16,7 @@ struct rv_lua_authentication {
   LIST_ENTRY(rv_lua_authentication) link;
   struct rv_lua_group *group;
   reverst_registration *registration;
-  bool accepted;
-  char reason[256];
+  struct rv_lua_decision decision;
 };
 
 static void set_text(lua_State *L, const char *key, const char *text) {
@@ -54,42 +51,34 @@ static int push_registration(struct rv_lua_task *task, lua_State *L) {
 }
 
 static void on_returned(struct rv_lua_task *task, lua_State *L) {
-  struct rv_lua_authentication *authentication =
-      (struct rv_lua_authentication *)task;
-  const char *reason;
-
-  if (lua_type(L, -2) != LUA_TBOOLEAN)
-    luaL_error(L, "authenticate returned a %s value, expected true or false",
-        luaL_typename(L, -2));
-  authentication->accepted = lua_toboolean(L, -2);
-  reason = lua_isnil(L, -1) ? "rejected by authenticate"
-                            : luaL_tolstring(L, -1, NULL);
-  snprintf(
-      authentication->reason, sizeof(authentication->reason), "%s", reason);
+  rv_lua_decision_read(L, &((struct rv_lua_authentication *)task)->decision);
 }
 
-/* What a tunnel says of itself may be different then. */
-static void accept(struct rv_lua_authentication *authentication) {
-  reverst_registration_accept(authentication->registration);
-  authentication->group->routing->facts_version++;
+static void apply(struct rv_lua_authentication *authentication) {
+  rv_lua_decision_apply(
+      &authentication->decision, authentication->registration);
+  /* a tunnel that was there may say something else of itself now */
+  if (authentication->decision.verdict == RV_LUA_ACCEPTED)
+    authentication->group->routing->facts_version++;
 }
 
 static void on_ended(struct rv_lua_task *task, const char *error) {
   struct rv_lua_authentication *authentication =
       (struct rv_lua_authentication *)task;
+  const struct rv_lua_decision *decision = &authentication->decision;
 
   LIST_REMOVE(authentication, link);
+  if (!error && decision->verdict == RV_LUA_UNKNOWN)
+    error = decision->reason;
   if (error && !task->cancelled)
     rv_lua_log_text(
         task->lua, REVERST_LOG_ERROR, "authenticate_failed", "error", error);
   if (error)
-    reverst_registration_reject(
+    reverst_registration_fail(
         authentication->registration, "authenticate failed");
-  else if (authentication->accepted)
-    accept(authentication);
   else
-    reverst_registration_reject(
-        authentication->registration, authentication->reason);
+    apply(authentication);
+  rv_lua_decision_deinit(&authentication->decision);
   rv_lua_routing_unref(authentication->group->routing);
   free(authentication);
 }
@@ -105,12 +94,12 @@ void rv_lua_authenticate(reverst_registration *registration, void *user_data) {
   struct rv_lua_authentication *authentication;
 
   if (group->routing->stopping) {
-    reverst_registration_reject(registration, "the server is going away");
+    reverst_registration_fail(registration, "the server is going away");
     return;
   }
   authentication = calloc(1, sizeof(*authentication));
   if (!authentication) {
-    reverst_registration_reject(registration, "out of memory");
+    reverst_registration_fail(registration, "out of memory");
     return;
   }
   authentication->group = group;

@@ -116,6 +116,21 @@ describe("auth.basic", function()
     write(path, "first")
     assert.is_true(reading(basic "u:first"))
   end)
+
+  it("may know only the hash of the password", function()
+    local hashed = auth.basic { username = "u",
+      hashed_password = HASH:upper() }
+    assert.is_true(hashed(basic "u:secret"))
+    rejects("wrong", hashed, basic("u:" .. HASH))
+    rejects("wrong", hashed, basic "u:")
+    rejects("wrong", hashed, basic "v:secret")
+    local path = secret_file(HASH .. "  -\n")
+    local reading = auth.basic { username = "u", hashed_password_path = path }
+    assert.is_true(reading(basic "u:secret"))
+    rejects("wrong", reading, basic "u:other")
+    write(path, HASH:sub(2))
+    is_at_a_loss("64 hexadecimal digits", reading, basic "u:secret")
+  end)
 end)
 
 describe("auth.bearer", function()
@@ -145,6 +160,14 @@ describe("auth.bearer", function()
   it("reads the token from a file", function()
     local path = secret_file "\tsecret\r\n"
     assert.is_true(auth.bearer { token_path = path }(
+      registration("bearer", "secret")))
+  end)
+
+  it("may know only the hash of the token", function()
+    local hashed = auth.bearer { hashed_token = HASH }
+    assert.is_true(hashed(registration("bearer", "secret")))
+    rejects("wrong token", hashed, registration("bearer", HASH))
+    assert.is_true(auth.bearer { hashed_token_path = secret_file(HASH .. "\n") }(
       registration("bearer", "secret")))
   end)
 end)
