@@ -257,6 +257,27 @@ groups:
   end)
 end)
 
+describe("an imported group with a service that says who may join", function()
+  before_each(host.open)
+  after_each(host.close)
+
+  it("asks it as before, beside what it knows itself", function()
+    host.make_certificate "server"
+    local _, output = import(with_authentication(
+      "external: {scheme: JWT, endpoint: 'http://" .. host.origin_address()
+        .. "/may?x=y'}\nbearer: {token: t0ken}"))
+    local server = host.start_server { host.write("config.lua", output) }
+    host.start_client(server, { "--token", "t0ken" }):wait_for "registered at "
+    local client = host.start_client(server,
+      { "--scheme", "JWT", "--token", "a.b.c" })
+    local asked = host.accept_request()
+    assert.matches("^GET /may%?x=y HTTP/1.1\r\n", asked:received())
+    assert.matches("\r\n[Aa]uthorization: JWT a.b.c\r\n", asked:received())
+    host.answer(asked, "")
+    client:wait_for "registered at "
+  end)
+end)
+
 describe("a file of groups in YAML", function()
   it("has mistakes of YAML, whose places are named", function()
     for content, expected in pairs {

@@ -107,6 +107,11 @@ function host.ask(server, path, arguments)
   return programs.start(command)
 end
 
+--- Where the origin listens.
+function host.origin_address()
+  return listener:address()
+end
+
 --- The next request at the origin's door, on a connection of its own: with its
 --- whole head, which is not answered yet.
 function host.accept_request()
