@@ -151,6 +151,18 @@ describe("the example", function()
       "/dev/null", "--write-out", "%{http_code}"))
   end)
 
+  it("canary sends one request of twenty to the new version", function()
+    start_server "canary"
+    start_client("old", "track=stable")
+    start_client("new", "track=canary")
+    local count = { old = 0, new = 0 }
+    for _ = 1, 20 do
+      local word = ask "/"
+      count[word] = count[word] + 1
+    end
+    assert.same({ old = 19, new = 1 }, count)
+  end)
+
   it("sticky brings visitors back to the tunnel they had", function()
     start_server "sticky"
     start_client "first"
