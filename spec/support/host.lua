@@ -90,6 +90,11 @@ function host.start_client(server, arguments)
   return programs.start(command)
 end
 
+--- Where the origin listens, for who is to ask it otherwise.
+function host.origin_address()
+  return listener:address()
+end
+
 --- Waits, while the origin goes on.
 function host.wait_until(condition, what)
   return programs.wait_until(function()

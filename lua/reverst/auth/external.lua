@@ -98,9 +98,11 @@ end
 
 -- 401 and 403 say no; anything else says that the service is not what it should
 -- be, or not well
-local function judge(response, message)
+local function judge(response, message, code)
   local status = response and response.status
-  if not response then
+  if not response and code == "REVERST_ERR_ADDRESS" then
+    return nil, "auth.external: the endpoint is not a URL" -- it is not shown
+  elseif not response then
     return nil, "auth.external: " .. message
   elseif status >= 200 and status <= 299 then
     return true
@@ -157,11 +159,10 @@ return function(options)
     end
     -- here, since it needs an engine, and reverst check does without
     local http = require "reverst.http"
-    local response, message = http.get(settings.endpoint, {
+    return judge(http.get(settings.endpoint, {
       headers = headers_for(settings, registration),
       timeout = settings.timeout, ca_path = settings.ca_path,
-    })
-    return judge(response, message)
+    }))
   end
 
   return strategy.new {
