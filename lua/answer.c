@@ -98,9 +98,11 @@ static void check_keys(lua_State *L, int index) {
         lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
 
     if (!key || (strcmp(key, "status") && strcmp(key, "headers") &&
-                    strcmp(key, "body")))
+                    strcmp(key, "body"))) {
+      luaL_tolstring(L, -2, NULL);
       luaL_error(L, "a response has status, headers and body, and no %s \"%s\"",
-          luaL_typename(L, -2), luaL_tolstring(L, -2, NULL));
+          luaL_typename(L, -3), lua_tostring(L, -1));
+    }
     lua_pop(L, 1);
   }
 }

@@ -46,8 +46,9 @@ static int complain(lua_State *L, const struct rv_lua_lazy_type *type) {
     luaL_addstring(&names, type->fields[i]);
   }
   luaL_pushresult(&names);
+  luaL_tolstring(L, 2, NULL);
   return luaL_error(L, "a %s has no field \"%s\" (but %s)", type->name,
-      luaL_tolstring(L, 2, NULL), lua_tostring(L, -2));
+      lua_tostring(L, -1), lua_tostring(L, -2));
 }
 
 int rv_lua_lazy_place(lua_State *L, const struct rv_lua_lazy_type *type) {

@@ -78,6 +78,11 @@ function Server:logged(event)
   end
 end
 
+--- Calls a policy many times, see world_script.c; seconds of CPU time.
+function Server:choose(count, same)
+  return self.c:choose(count, same)
+end
+
 function Server:drain()
   self.draining = true
   self.c:stop(true)

@@ -4,8 +4,11 @@
 #include "world.h"
 
 #include <reverst/log.h>
+#include <time.h>
 
 #include "lua/engine.h"
+#include "lua/visit.h"
+#include "server/visit.h"
 
 #define SCRIPT "spec.world_script"
 
@@ -120,6 +123,56 @@ static int call(lua_State *L) {
   return arguments.count;
 }
 
+/* ---- calling a policy without the rest of a request ---- */
+
+struct offer {
+  reverst_tunnel *tunnels[16];
+  size_t count;
+};
+
+static void offer_tunnel(struct offer *offer, reverst_tunnel *tunnel) {
+  if (offer->count < sizeof(offer->tunnels) / sizeof(offer->tunnels[0]))
+    offer->tunnels[offer->count++] = tunnel;
+}
+
+static struct rv_lua_visit *find_held(struct script *script) {
+  struct rv_lua_visit *held;
+
+  lua_getglobal(script->lua->L, "held");
+  held = lua_touserdata(script->lua->L, -1);
+  lua_pop(script->lua->L, 1);
+  return held;
+}
+
+/* script:choose(count [, same]): calls the policy of the visit that is held:
+   the global `held` is the request that one of its hooks has. Each call is
+   about another set of tunnels unless they are the same.  Seconds of CPU time.
+ */
+static int choose(lua_State *L) {
+  struct script *script = check(L);
+  lua_Integer i, count = luaL_checkinteger(L, 2);
+  bool same = lua_toboolean(L, 3);
+  const struct rv_lua_visit *held = find_held(script);
+  const reverst_group_options *options;
+  struct offer offer = { .count = 0 };
+  reverst_choice choice;
+  clock_t start = clock();
+
+  luaL_argcheck(L, held && held->visit, 1, "no visit is held");
+  options = &held->visit->group->options;
+  rv_list_each(node, &held->visit->group->tunnels)
+      offer_tunnel(&offer, rv_container_of(node, reverst_tunnel, node));
+  choice = (reverst_choice){ offer.tunnels, offer.count, UINT64_MAX };
+  for (i = 0; i < count; ++i) {
+    if (!same)
+      choice.generation--;
+    if (!options->choose(held->visit, &choice, options->user_data))
+      return luaL_error(L, "the policy failed");
+  }
+  lua_pushnumber(L, (lua_Number)(clock() - start) / CLOCKS_PER_SEC);
+  return 1;
+}
+
 /* script:memory(): bytes that Lua holds */
 static int memory(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)rv_lua_memory_used(check(L)->lua));
@@ -148,6 +201,7 @@ static int is_closed(lua_State *L) {
 int luaopen_spec_world_script(lua_State *L) {
   static const luaL_Reg methods[] = {
     { "call", call },
+    { "choose", choose },
     { "memory", memory },
     { "stop", stop },
     { "is_closed", is_closed },
