@@ -75,7 +75,7 @@ int rv_lua_protect_within(struct rv_lua *lua, uint64_t budget,
   lua_pushcfunction(L, add_traceback);
   lua_pushcfunction(L, function);
   lua_pushlightuserdata(L, data);
-  rv_lua_watchdog_enter(lua, &span, NULL, budget);
+  rv_lua_watchdog_enter(lua, &span, L, NULL, budget);
   status = lua_pcall(L, 1, 0, base + 1);
   rv_lua_watchdog_leave(lua, &span);
   if (span.expired) {
@@ -97,6 +97,7 @@ int rv_lua_protect(struct rv_lua *lua, lua_CFunction function, void *data,
 
 static int prepare(lua_State *L) {
   luaL_openlibs(L);
+  rv_lua_watchdog_prepare(L);
   rv_lua_preload_modules(L);
   rv_lua_preload_core(L);
   return 0;
@@ -140,7 +141,7 @@ int rv_lua_new(struct rv_lua **out, const struct rv_lua_options *options) {
   *(struct rv_lua **)lua_getextraspace(lua->L) = lua;
   lua_atpanic(lua->L, on_panic);
   lua_setwarnf(lua->L, on_warning, lua);
-  rv_lua_watchdog_install(lua->L);
+  rv_lua_watchdog_start(lua);
   if (rv_lua_protect(lua, prepare, NULL, error, sizeof(error)) < 0)
     goto fail;
   *out = lua;
@@ -176,7 +177,8 @@ void rv_lua_free(struct rv_lua *lua) {
   lua->stopping = true;
   if (lua->L) {
     rv_lua_cancel_tasks(lua);
-    rv_lua_watchdog_enter(lua, &span, NULL, lua->options.call_budget);
+    rv_lua_watchdog_stop(lua);
+    rv_lua_watchdog_enter(lua, &span, lua->L, NULL, lua->options.call_budget);
     rv_lua_http_abandon(lua);
     lua_close(lua->L);
   }

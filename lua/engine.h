@@ -31,6 +31,7 @@ struct rv_lua {
   lua_State *L;
   struct rv_lua_memory memory;
   struct rv_lua_span *span; /* what runs now; NULL: no Lua does */
+  bool has_ticker;          /* else a count hook watches at all times */
   struct rv_lua_scheduler scheduler;
   LIST_HEAD(, rv_lua_task) tasks;
   LIST_HEAD(, rv_lua_object) objects;

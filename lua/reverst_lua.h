@@ -30,7 +30,9 @@ struct rv_lua_options {
   void *user_data;
 };
 
-/* REVERST_ERR_INVALID: no base.  REVERST_ERR_NO_MEMORY. */
+/* The engine belongs to the thread that calls this.  Its watchdog takes
+   SIGVTALRM, unless the program uses that; scripts are slower then.
+   REVERST_ERR_INVALID: no base.  REVERST_ERR_NO_MEMORY. */
 __attribute__((warn_unused_result)) int rv_lua_new(
     struct rv_lua **lua, const struct rv_lua_options *options);
 

@@ -87,7 +87,8 @@ static void close_thread(struct rv_lua_task *task) {
 
   if (task->reference == LUA_NOREF)
     return;
-  rv_lua_watchdog_enter(lua, &span, NULL, lua->options.task_budget);
+  rv_lua_watchdog_enter(
+      lua, &span, task->thread, NULL, lua->options.task_budget);
   lua_resetthread(task->thread);
   rv_lua_watchdog_leave(lua, &span);
   luaL_unref(lua->L, LUA_REGISTRYINDEX, task->reference);
@@ -125,15 +126,18 @@ void rv_lua_task_end(struct rv_lua_task *task, const char *error) {
 /* The coroutine returned or failed. */
 static void finish(struct rv_lua_task *task, const struct rv_lua_span *span,
     int status, int count) {
-  char error[ERROR_SIZE] = "";
+  char error[ERROR_SIZE];
   struct finish finish = {
     task,
     span,
     status == LUA_OK ? count : -1,
     error,
   };
-  int r = rv_lua_protect_within(task->lua, task->lua->options.task_budget,
-      conclude, &finish, error, sizeof(error));
+  int r;
+
+  error[0] = '\0';
+  r = rv_lua_protect_within(task->lua, task->lua->options.task_budget, conclude,
+      &finish, error, sizeof(error));
 
   if (task->cancelled)
     rv_lua_task_end(task, "it was cancelled");
@@ -181,7 +185,7 @@ void rv_lua_task_resume(struct rv_lua_task *task) {
     argument_count = lua_gettop(task->thread) - 1;
   task->has_begun = true;
   task->preempted = false;
-  rv_lua_watchdog_enter(lua, &span, task, budget_left(task));
+  rv_lua_watchdog_enter(lua, &span, task->thread, task, budget_left(task));
   status = lua_resume(task->thread, lua->L, argument_count, &count);
   task->used += rv_lua_watchdog_leave(lua, &span);
   if (status == LUA_YIELD && !span.expired)

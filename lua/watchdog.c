@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* A count hook that looks at the CPU time of what runs. */
+/* A hook that looks at the CPU time of what runs.  A count hook costs scripts
+   up to half of their speed, whatever its interval, so it is set by a tick when
+   a call has already run for some time; coroutines of scripts, and everything
+   where there are no ticks, have it always. */
 #include "lua/watchdog.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 
 #include <lauxlib.h>
+#include <lualib.h>
 
 #include "lua/engine.h"
 #include "lua/task.h"
+#include "lua/ticker.h"
 
 enum { INSTRUCTIONS_BETWEEN_CHECKS = 10000 };
+
+/* What runs in this thread, of whichever engine; read by a signal handler. */
+static _Thread_local struct rv_lua_span *volatile innermost;
 
 static uint64_t cpu_now(void) {
   struct timespec now;
@@ -25,13 +34,31 @@ static void hook_seldom(lua_State *L) {
   lua_sethook(L, check_time, LUA_MASKCOUNT, INSTRUCTIONS_BETWEEN_CHECKS);
 }
 
+/* As soon as it goes on: what the next check then leaves or ends. */
+static void on_tick(void) {
+  struct rv_lua_span *span = innermost;
+
+  /* a debugger or the like may have set its own, which is respected */
+  if (span && !span->expired && !lua_gethook(span->thread))
+    lua_sethook(span->thread, check_time, LUA_MASKCOUNT, 1);
+}
+
 /* At every step: a pcall in a loop cannot swallow that. */
 static void hook_always(lua_State *L) {
   lua_sethook(L, check_time, LUA_MASKCOUNT | LUA_MASKLINE, 1);
 }
 
 static bool is_hooked_always(lua_State *L) {
-  return (lua_gethookmask(L) & LUA_MASKLINE) != 0;
+  return lua_gethook(L) == check_time &&
+         (lua_gethookmask(L) & LUA_MASKLINE) != 0;
+}
+
+/* What it has while there is nothing to end. */
+static void hook_as_usual(lua_State *L, const struct rv_lua_span *span) {
+  if (rv_lua_of(L)->has_ticker && L == span->thread)
+    lua_sethook(L, NULL, 0, 0);
+  else
+    hook_seldom(L);
 }
 
 static bool may_yield(lua_State *L, const struct rv_lua_span *span) {
@@ -45,6 +72,8 @@ static void expire(lua_State *L, struct rv_lua_span *span, lua_Debug *event) {
   span->expired = true;
   if (!is_hooked_always(L))
     hook_always(L);
+  if (!is_hooked_always(span->thread))
+    hook_always(span->thread);
   /* Out of all pcalls at once, of which there may be very many: what a task
      yields so is never resumed. A coroutine's own caller goes on, but not for
      long. */
@@ -69,35 +98,95 @@ static void check_time(lua_State *L, lua_Debug *event) {
     expire(L, span, event);
     return;
   }
-  /* a coroutine that outlived the task it was stopped in */
-  if (is_hooked_always(L))
-    hook_seldom(L);
+  /* also a coroutine that outlived the task it was stopped in */
+  if (lua_gethookcount(L) == 1)
+    hook_as_usual(L, span);
   if (used > span->slice && may_yield(L, span)) {
     span->task->preempted = true;
     lua_yield(L, 0);
   }
 }
 
-void rv_lua_watchdog_install(lua_State *L) {
-  hook_seldom(L);
+/* ---- coroutines of scripts ---- */
+
+/* coroutine.create(function) */
+static int create(lua_State *L) {
+  lua_State *thread;
+
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  thread = lua_newthread(L);
+  hook_seldom(thread);
+  lua_pushvalue(L, 1);
+  lua_xmove(L, thread, 1);
+  return 1;
+}
+
+/* coroutine.wrap(function): the upvalue is Lua's own, whose closure has the
+   thread as its first */
+static int wrap(lua_State *L) {
+  lua_State *thread;
+
+  lua_settop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, 1, 1);
+  if (lua_getupvalue(L, -1, 1)) {
+    thread = lua_tothread(L, -1);
+    if (thread)
+      hook_seldom(thread);
+    lua_pop(L, 1);
+  }
+  return 1;
+}
+
+void rv_lua_watchdog_prepare(lua_State *L) {
+  lua_getglobal(L, LUA_COLIBNAME);
+  lua_pushcfunction(L, create);
+  lua_setfield(L, -2, "create");
+  lua_getfield(L, -1, "wrap");
+  lua_pushcclosure(L, wrap, 1);
+  lua_setfield(L, -2, "wrap");
+  lua_pop(L, 1);
+}
+
+/* ---- spans ---- */
+
+void rv_lua_watchdog_start(struct rv_lua *lua) {
+  lua->has_ticker = rv_lua_ticker_start(on_tick);
+  if (!lua->has_ticker)
+    hook_seldom(lua->L);
+}
+
+void rv_lua_watchdog_stop(struct rv_lua *lua) {
+  if (lua->has_ticker)
+    rv_lua_ticker_stop();
+  lua->has_ticker = false;
+  hook_seldom(lua->L);
 }
 
 void rv_lua_watchdog_enter(struct rv_lua *lua, struct rv_lua_span *span,
-    struct rv_lua_task *task, uint64_t budget) {
+    lua_State *thread, struct rv_lua_task *task, uint64_t budget) {
   *span = (struct rv_lua_span){
     .outer = lua->span,
+    .interrupted = innermost,
+    .thread = thread,
     .task = task,
     .started = task ? cpu_now() : 0,
     .slice = lua->options.resume_budget,
     .budget = budget,
   };
   lua->span = span;
+  atomic_signal_fence(memory_order_seq_cst);
+  if (lua->has_ticker)
+    innermost = span;
 }
 
 uint64_t rv_lua_watchdog_leave(struct rv_lua *lua, struct rv_lua_span *span) {
+  innermost = span->interrupted;
+  atomic_signal_fence(memory_order_seq_cst);
   lua->span = span->outer;
-  if (is_hooked_always(lua->L))
-    hook_seldom(lua->L);
+  if (is_hooked_always(span->thread))
+    hook_as_usual(span->thread, span);
   return span->task ? cpu_now() - span->started : 0;
 }
 

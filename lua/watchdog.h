@@ -14,7 +14,9 @@ struct rv_lua_task;
 
 /* One stay in Lua, from a door to its return; they nest. */
 struct rv_lua_span {
-  struct rv_lua_span *outer;
+  struct rv_lua_span *outer;       /* of the same engine */
+  struct rv_lua_span *interrupted; /* of any */
+  lua_State *thread;               /* which runs */
   struct rv_lua_task *task;        /* NULL: a protected call */
   uint64_t started, slice, budget; /* ns of CPU time; started 0: not read */
   bool expired;
@@ -24,11 +26,19 @@ struct rv_lua_span {
 /* The place goes before it. */
 #define RV_LUA_EXPIRED "it ran too long without an end (an endless loop?)"
 
-/* Hooks into the main thread, before anything is loaded: threads made later
-   inherit it. */
-void rv_lua_watchdog_install(lua_State *L);
+/* When the engine has its state, before anything is loaded; in the thread that
+   will run it. */
+void rv_lua_watchdog_start(struct rv_lua *lua);
 
-/* The span is the caller's, valid until it leaves.  After `slice` the task is
+/* Has coroutines of scripts watched.  Needs Lua's library; may raise. */
+void rv_lua_watchdog_prepare(lua_State *L);
+
+/* Before the state is closed: goes on watching, but touches it no more from a
+   signal handler. */
+void rv_lua_watchdog_stop(struct rv_lua *lua);
+
+/* The span is the caller's, valid until it leaves; `thread` is what will run,
+   and may be freed only after that.  After `slice` the task is
    made to yield where it can be (then task->preempted), after `budget` as well
    (then not, but span->expired: it is not to be resumed). What cannot yield
    gets an error, again and again until it has left every pcall: Lua's own error
@@ -36,7 +46,7 @@ void rv_lua_watchdog_install(lua_State *L);
    run without hooks).  Who leaves an expired span says what it was.
    Hooks are off, too, while Lua runs __gc: that cannot be interrupted. */
 void rv_lua_watchdog_enter(struct rv_lua *lua, struct rv_lua_span *span,
-    struct rv_lua_task *task, uint64_t budget);
+    lua_State *thread, struct rv_lua_task *task, uint64_t budget);
 
 /* ns that a task spent in the span; 0 for a protected call, whose clock starts
    when the hook first looks: what is short costs no reading. */

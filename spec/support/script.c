@@ -5,6 +5,7 @@
    { number, ok, text }: the first result, or the error; and a list of log
    entries, { event, text }.  run_and_stop: as soon as all have begun, what
    waits is ended. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ struct run {
   struct entry entries[MAX_ENTRIES];
   int count, ended_count, entry_count;
   bool keep_running; /* what is spawned, when all have ended */
+  bool takes_signal; /* which the engine's watchdog would take otherwise */
 };
 
 static void on_log(const struct reverst_log_entry *entry, void *user_data) {
@@ -155,6 +157,7 @@ static void read_arguments(
   options->memory_limit = (size_t)rv_lua_count_field(L, 1, "memory_limit");
   options->task_budget = rv_lua_count_field(L, 1, "task_budget");
   options->task_timeout = rv_lua_count_field(L, 1, "task_timeout");
+  run->takes_signal = rv_lua_flag_field(L, 1, "takes_signal");
   run->keep_running = rv_lua_flag_field(L, 1, "keep_running");
   luaL_argcheck(L, run->count <= MAX_SCRIPTS, 2, "too many scripts");
   for (i = 0; i < run->count; ++i) {
@@ -169,6 +172,7 @@ static int run_scripts(lua_State *L, bool stop) {
   int count = lua_gettop(L) - 1, r;
   struct run *run = lua_newuserdatauv(L, sizeof(*run), 0);
   struct rv_lua_options options = { 0 };
+  void (*handler)(int) = SIG_DFL;
   char error[TEXT_SIZE] = "";
 
   memset(run, 0, sizeof(*run));
@@ -178,6 +182,8 @@ static int run_scripts(lua_State *L, bool stop) {
   options.base = run->base;
   options.log = on_log;
   options.log_user_data = run;
+  if (run->takes_signal)
+    handler = signal(SIGVTALRM, SIG_IGN);
   r = rv_lua_new(&run->lua, &options);
   if (r == 0)
     r = start_all(run, error, sizeof(error));
@@ -186,6 +192,8 @@ static int run_scripts(lua_State *L, bool stop) {
   if (r == 0)
     event_base_dispatch(run->base);
   rv_lua_free(run->lua);
+  if (run->takes_signal)
+    signal(SIGVTALRM, handler);
   event_base_free(run->base);
   if (r < 0)
     return luaL_error(L, "cannot run: %s", error);
