@@ -11,5 +11,9 @@ int command_certificate(int argc, char *const *argv);
 int command_import(int argc, char *const *argv);
 int command_run(int argc, char *const *argv);
 int command_test(int argc, char *const *argv);
+int command_reload(int argc, char *const *argv);
+int command_status(int argc, char *const *argv);
+int command_stats(int argc, char *const *argv);
+int command_drain(int argc, char *const *argv);
 
 #endif

@@ -31,6 +31,12 @@ static void on_stopped(void *user_data) {
   host->signals = NULL;
 }
 
+static void on_replaced(struct rv_lua *lua, void *user_data) {
+  struct host *host = user_data;
+
+  host->lua = lua;
+}
+
 static bool set_log_format(const char *format, void *user_data) {
   struct host *host = user_data;
 
@@ -65,6 +71,7 @@ static int open_host(struct host *host) {
     .log_user_data = &host->log,
     .set_log_format = set_log_format,
     .on_stopped = on_stopped,
+    .on_replaced = on_replaced,
     .user_data = host,
   };
 

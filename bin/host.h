@@ -9,7 +9,7 @@ enum { STATUS_SUCCESS = 0, STATUS_FAILURE = 1, STATUS_USAGE = 2 };
 /* Calls `run` of the Lua module with the arguments, dispatches the loop as long
    as a server or client is there; returns the exit status.  SIGTERM and SIGINT
    drain, a second one ends at once what is left; SIGHUP has servers read their
-   certificates anew; SIGPIPE is ignored. */
+   configuration anew; SIGPIPE is ignored. */
 int host_run(const char *module, int argc, char *const *argv);
 
 #endif

@@ -21,6 +21,10 @@ static const struct command commands[] = {
   { "run", command_run, NULL, NULL },
   { "test", command_test, NULL, NULL },
   { "import", command_import, NULL, NULL },
+  { "status", command_status, NULL, NULL },
+  { "stats", command_stats, NULL, NULL },
+  { "reload", command_reload, NULL, NULL },
+  { "drain", command_drain, NULL, NULL },
   { NULL, command_serve, "[FLAGS] config.lua",
       "serve: take tunnels and visitors" },
 };

@@ -10,14 +10,19 @@
 #include <reverst/server.h>
 
 #include "lua/client.h"
+#include "lua/control.h"
+#include "lua/control_client.h"
 #include "lua/engine.h"
 #include "lua/handle.h"
 #include "lua/http.h"
+#include "lua/lineage.h"
 #include "lua/log.h"
+#include "lua/reload.h"
 #include "lua/script.h"
 #include "lua/server.h"
 #include "lua/spawn.h"
 #include "lua/task.h"
+#include "lua/watch.h"
 
 /* sleep(seconds) */
 static int sleep_for(lua_State *L) {
@@ -39,9 +44,13 @@ static int now(lua_State *L) {
 /* stop(status): ends all servers and clients; the host exits with status */
 static int stop(lua_State *L) {
   struct rv_lua *lua = rv_lua_of(L);
+  struct rv_lua_lineage *lineage = lua->lineage;
+  int status = (int)luaL_checkinteger(L, 1);
 
-  lua->exit_status = (int)luaL_checkinteger(L, 1);
-  rv_lua_stop(lua, true);
+  if (lua != lineage->current && !lua->is_retired)
+    return luaL_error(L, "a configuration that is read cannot end the program");
+  lineage->exit_status = status;
+  rv_lua_stop(lineage->current, true);
   return 0;
 }
 
@@ -64,11 +73,16 @@ static int make_certificate(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
+  { "adopt", rv_lua_adopt },
+  { "ask_control", rv_lua_control_ask },
   { "check_server", rv_lua_server_check },
   { "client", rv_lua_client_new },
   { "fetch", rv_lua_fetch },
+  { "history", rv_lua_history },
+  { "is_watching", rv_lua_is_watching },
   { "make_certificate", make_certificate },
   { "now", now },
+  { "open_control", rv_lua_control_open },
   { "run_script", rv_lua_run_script },
   { "server", rv_lua_server_new },
   { "set_log_format", rv_lua_set_log_format },
@@ -76,6 +90,8 @@ static const luaL_Reg functions[] = {
   { "sleep", sleep_for },
   { "spawn", rv_lua_spawn },
   { "stop", stop },
+  { "want_reload", rv_lua_want_reload },
+  { "watch", rv_lua_watch_files },
   { "write_log", rv_lua_write_log },
   { NULL, NULL },
 };

@@ -11,6 +11,7 @@
 
 #include "lua/core.h"
 #include "lua/http.h"
+#include "lua/lineage.h"
 #include "lua/log.h"
 #include "lua/modules.h"
 #include "lua/script.h"
@@ -116,17 +117,17 @@ static void set_defaults(struct rv_lua_options *options) {
     options->task_timeout = 15 * SECOND;
 }
 
-int rv_lua_new(struct rv_lua **out, const struct rv_lua_options *options) {
+int rv_lua_new_in(struct rv_lua **out, const struct rv_lua_options *options,
+    struct rv_lua_lineage *lineage) {
   struct rv_lua *lua;
   char error[256];
 
   *out = NULL;
-  if (!options->base)
-    return REVERST_ERR_INVALID;
   lua = calloc(1, sizeof(*lua));
   if (!lua)
     return REVERST_ERR_NO_MEMORY;
   lua->options = *options;
+  lua->lineage = lineage;
   set_defaults(&lua->options);
   lua->memory.limit = lua->options.memory_limit;
   lua->log_level = REVERST_LOG_INFO;
@@ -152,6 +153,24 @@ fail:
   return REVERST_ERR_NO_MEMORY;
 }
 
+int rv_lua_new(struct rv_lua **out, const struct rv_lua_options *options) {
+  struct rv_lua_lineage *lineage;
+  int r;
+
+  *out = NULL;
+  if (!options->base)
+    return REVERST_ERR_INVALID;
+  lineage = rv_lua_lineage_new(options->base);
+  if (!lineage)
+    return REVERST_ERR_NO_MEMORY;
+  r = rv_lua_new_in(out, options, lineage);
+  if (r < 0)
+    rv_lua_lineage_free(lineage);
+  else
+    lineage->current = *out;
+  return r;
+}
+
 static struct rv_lua_task *first_task(const struct rv_lua *lua) {
   struct rv_lua_task *task;
 
@@ -170,6 +189,7 @@ void rv_lua_cancel_tasks(struct rv_lua *lua) {
 }
 
 void rv_lua_free(struct rv_lua *lua) {
+  struct rv_lua_lineage *lineage;
   struct rv_lua_span span;
 
   if (!lua)
@@ -183,6 +203,11 @@ void rv_lua_free(struct rv_lua *lua) {
     lua_close(lua->L);
   }
   rv_lua_scheduler_deinit(lua);
+  lineage = lua->lineage;
+  if (lua->is_retired)
+    LIST_REMOVE(lua, retired_link);
+  if (lineage->current == lua)
+    rv_lua_lineage_free(lineage);
   free(lua);
 }
 
@@ -200,6 +225,9 @@ static int call_run(lua_State *L) {
   lua_getglobal(L, "require");
   lua_pushstring(L, run->module);
   lua_call(L, 1, 1);
+  rv_lua_of(L)->lineage->can_reload =
+      lua_getfield(L, -1, "reload") == LUA_TFUNCTION;
+  lua_pop(L, 1);
   lua_getfield(L, -1, "run");
   lua_createtable(L, run->argc, 0);
   for (i = 0; i < run->argc; ++i) {
@@ -214,24 +242,30 @@ static int call_run(lua_State *L) {
 int rv_lua_run(struct rv_lua *lua, const char *module, int argc,
     char *const *argv, int *status, char *error, size_t error_size) {
   struct run run = { module, argc, argv, RV_LUA_RUNNING };
-  int r = rv_lua_protect(lua, call_run, &run, error, error_size);
+  int r;
 
+  *status = RV_LUA_RUNNING;
+  if (!rv_lua_lineage_keep_arguments(lua->lineage, module, argc, argv)) {
+    snprintf(error, error_size, "not enough memory");
+    return REVERST_ERR_SYSTEM;
+  }
+  r = rv_lua_protect(lua, call_run, &run, error, error_size);
   *status = run.status;
   return r;
 }
 
 void rv_lua_report_stopped(struct rv_lua *lua) {
-  bool is_idle = lua->stopping || LIST_EMPTY(&lua->tasks);
+  bool is_idle = LIST_EMPTY(&lua->tasks) || (lua->stopping && !lua->is_retired);
 
   if (!LIST_EMPTY(&lua->objects) || (is_idle && rv_lua_http_close(lua)))
     return;
-  if (lua->options.on_stopped)
-    lua->options.on_stopped(lua->options.user_data);
+  rv_lua_lineage_engine_ended(lua);
 }
 
 void rv_lua_stop(struct rv_lua *lua, bool drain) {
   struct rv_lua_object *object, *next;
 
+  rv_lua_lineage_stop_retired(lua->lineage, drain);
   lua->stopping = true;
   if (drain) {
     rv_lua_cancel_scripts(lua);
@@ -247,21 +281,8 @@ void rv_lua_stop(struct rv_lua *lua, bool drain) {
   }
 }
 
-bool rv_lua_reload(struct rv_lua *lua) {
-  struct rv_lua_object *object;
-  bool reloaded = false;
-
-  LIST_FOREACH(object, &lua->objects, link) {
-    if (object->reload) {
-      object->reload(object);
-      reloaded = true;
-    }
-  }
-  return reloaded;
-}
-
 int rv_lua_exit_status(const struct rv_lua *lua) {
-  return lua->exit_status;
+  return lua->lineage->exit_status;
 }
 
 size_t rv_lua_memory_used(const struct rv_lua *lua) {

@@ -13,6 +13,7 @@
 #include "lua/watchdog.h"
 
 struct rv_lua_http;
+struct rv_lua_lineage;
 struct rv_lua_spawned;
 struct rv_lua_task;
 
@@ -21,13 +22,21 @@ struct rv_lua_task;
 struct rv_lua_object {
   LIST_ENTRY(rv_lua_object) link;
   struct rv_lua *lua;
+  const char *type; /* as of its handle */
+  const struct luaL_Reg *methods;
   struct rv_lua_object **handle; /* in a userdata; NULL: collected */
   void (*stop)(struct rv_lua_object *object, bool drain);
   void (*reload)(struct rv_lua_object *object); /* NULL: nothing to reload */
+  char *record; /* what a reload is to know of it; NULL: it takes no part */
 };
 
 struct rv_lua {
   struct rv_lua_options options;
+  struct rv_lua_lineage *lineage;
+  LIST_ENTRY(rv_lua) retired_link; /* of lineage->retired */
+  bool is_retired;                 /* a reload has replaced it, or failed */
+  struct rv_lua_object *adopted;   /* from the engine before; see reload.h */
+  struct rv_lua_object **adopted_handle;
   lua_State *L;
   struct rv_lua_memory memory;
   struct rv_lua_span *span; /* what runs now; NULL: no Lua does */
@@ -39,9 +48,8 @@ struct rv_lua {
   unsigned spawned_count;
   struct rv_lua_http *http; /* NULL: nobody has fetched anything */
   enum reverst_log_level log_level;
-  int exit_status;
   bool has_scripts; /* it stops when it is idle, see script.h */
-  bool stopping;
+  bool stopping;    /* also: it was replaced by a reload */
 };
 
 /* The engine that a Lua thread belongs to. */
@@ -67,6 +75,10 @@ void rv_lua_cancel_tasks(struct rv_lua *lua);
 
 /* Tells on_stopped, unless there is still something to close. */
 void rv_lua_report_stopped(struct rv_lua *lua);
+
+/* An engine that joins those of `lineage`. */
+__attribute__((warn_unused_result)) int rv_lua_new_in(struct rv_lua **lua,
+    const struct rv_lua_options *options, struct rv_lua_lineage *lineage);
 
 /* Replaces an error object of any type, at the top of L, by a text with the
    traceback of `thread`.  May raise, so only in a protected call. */

@@ -2,8 +2,11 @@
 /* Userdata that hold a pointer until their object goes. */
 #include "lua/handle.h"
 
+#include <stdlib.h>
+
 #include <reverst/error.h>
 
+#include "lua/lineage.h"
 #include "lua/script.h"
 
 static int collect(lua_State *L) {
@@ -58,7 +61,8 @@ void rv_lua_object_unlink(struct rv_lua_object *object) {
   LIST_REMOVE(object, link);
   if (object->handle)
     *object->handle = NULL;
-  if (LIST_EMPTY(&lua->objects) && lua->stopping)
+  free(object->record);
+  if (LIST_EMPTY(&lua->objects) && lua->stopping && !lua->is_retired)
     rv_lua_cancel_tasks(lua); /* there is nothing left to do it for */
   if (lua->has_scripts && !lua->stopping)
     rv_lua_script_check_idle(lua);

@@ -27,6 +27,10 @@ struct rv_lua_options {
   bool (*set_log_format)(const char *format, void *user_data);
   /* The last server and client has ended; may be NULL. */
   void (*on_stopped)(void *user_data);
+  /* A reload has put `lua` in the place of the engine that was there, which
+     goes by itself: the host calls this one from now on.  May be NULL only if
+     nothing that rv_lua_run calls can be reloaded. */
+  void (*on_replaced)(struct rv_lua *lua, void *user_data);
   void *user_data;
 };
 
@@ -36,8 +40,8 @@ struct rv_lua_options {
 __attribute__((warn_unused_result)) int rv_lua_new(
     struct rv_lua **lua, const struct rv_lua_options *options);
 
-/* Ends tasks that still wait.  No server or client may be left: see
-   rv_lua_stop.  NULL is fine. */
+/* Ends tasks that still wait, also those of engines that were replaced.  No
+   server or client may be left: see rv_lua_stop.  NULL is fine. */
 void rv_lua_free(struct rv_lua *lua);
 
 /* Calls the function `run` of a Lua module with a table of the arguments, and
@@ -56,7 +60,10 @@ __attribute__((warn_unused_result)) int rv_lua_run(struct rv_lua *lua,
    the loop, or from within this call when nothing was running. */
 void rv_lua_stop(struct rv_lua *lua, bool drain);
 
-/* Has servers read their certificates anew.  false: there is none. */
+/* Reads everything anew, with the next turn of the loop, if the module that was
+   run has a function `reload`: what it reads is in use only if all of it is
+   good, else nothing changes and the log says why. Without that function,
+   servers read their certificates anew. false: there is nothing to do. */
 bool rv_lua_reload(struct rv_lua *lua);
 
 /* The exit status that scripts set; 0 unless one did. */

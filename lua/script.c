@@ -9,6 +9,7 @@
 #include <reverst/values.h>
 
 #include "lua/engine.h"
+#include "lua/lineage.h"
 #include "lua/log.h"
 #include "lua/task.h"
 
@@ -43,11 +44,11 @@ static void on_ended(struct rv_lua_task *task, const char *error) {
   luaL_unref(lua->L, LUA_REGISTRYINDEX, script->function);
   if (failed) {
     rv_lua_log_text(lua, REVERST_LOG_ERROR, "script_failed", "error", error);
-    lua->exit_status = 1;
+    lua->lineage->exit_status = 1;
   } else if (has_status) {
-    lua->exit_status = script->status;
+    lua->lineage->exit_status = script->status;
   } else if (!error) {
-    lua->exit_status = 0;
+    lua->lineage->exit_status = 0;
   }
   free(script);
   if (failed || has_status)
@@ -83,7 +84,7 @@ int rv_lua_run_script(lua_State *L) {
   }
   script->function = function;
   lua->has_scripts = true;
-  lua->exit_status = status;
+  lua->lineage->exit_status = status;
   rv_lua_task_start(&script->task, lua, &script_type, function);
   return 0;
 }

@@ -11,6 +11,7 @@
 #include "lua/fields.h"
 #include "lua/handle.h"
 #include "lua/routing.h"
+#include "lua/server_live.h"
 
 static const char type_name[] = "reverst.server";
 
@@ -58,6 +59,12 @@ static struct server *check_server(lua_State *L) {
     lua_pushliteral(L, "closed");
   }
   return (struct server *)object;
+}
+
+reverst_server *rv_lua_server_get(lua_State *L) {
+  struct server *server = check_server(L);
+
+  return server ? server->server : NULL;
 }
 
 static int set_routing(lua_State *L) {
@@ -169,6 +176,14 @@ static const luaL_Reg methods[] = {
   { "http_address", http_address },
   { "stats", stats },
   { "reload_certificates", reload_certificates },
+  { "tunnels", rv_lua_server_tunnels },
+  { "set_http_address", rv_lua_server_set_http_address },
+  { "set_drain_timeout", rv_lua_server_set_drain_timeout },
+  { "set_log_level", rv_lua_server_set_log_level },
+  { "set_certificate", rv_lua_server_set_certificate },
+  { "reauthenticate", rv_lua_server_reauthenticate },
+  { "record", rv_lua_server_record },
+  { "set_record", rv_lua_server_set_record },
   { "drain", drain },
   { "close", close_server },
   { NULL, NULL },
@@ -240,6 +255,8 @@ int rv_lua_server_new(lua_State *L) {
   server = calloc(1, sizeof(*server));
   if (!server)
     return rv_lua_push_error(L, REVERST_ERR_NO_MEMORY);
+  server->object.type = type_name;
+  server->object.methods = methods;
   server->object.stop = stop;
   server->object.reload = reload;
   r = reverst_server_new(&server->server, lua->options.base, &options);

@@ -8,6 +8,7 @@
 #include <reverst/values.h>
 
 #include "lua/engine.h"
+#include "lua/lineage.h"
 #include "lua/log.h"
 #include "lua/script.h"
 
@@ -120,6 +121,7 @@ void rv_lua_task_end(struct rv_lua_task *task, const char *error) {
   cancel_wait(task);
   close_thread(task);
   task->type->on_ended(task, error);
+  rv_lua_lineage_task_ended(lua);
   rv_lua_script_check_idle(lua);
 }
 

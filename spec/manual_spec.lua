@@ -7,7 +7,8 @@ local programs = require "programs"
 
 local pages = {
   ["bin/man/reverst.1"] =
-    { "options server", "options client", "options certificate",
+    { "options server", "options client", "options control",
+      "options certificate",
       "options run", "options import" },
   ["bin/man/reverst-config.5"] = { "keys server", "keys group" },
 }

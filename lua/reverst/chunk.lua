@@ -1,9 +1,27 @@
 -- Runs a Lua file that returns a table: a configuration, or its groups.
 
+local fingerprint = require "reverst.fingerprint"
 local paths = require "reverst.paths"
 local text = require "reverst.text"
 
 local chunk = {}
+
+-- what was read since the last chunk.take_files
+local files = {}
+
+local function add_file(path, content)
+  files[#files + 1] = { path = path,
+    fingerprint = content and fingerprint(content) or "missing" }
+end
+
+--- The files that were read for configurations so far, with modules that they
+--- required; also those that could not be read.
+---@return { path: string, fingerprint: string }[]
+function chunk.take_files()
+  local taken = files
+  files = {}
+  return taken
+end
 
 local function looks_like_yaml(path, source)
   if path:match "%.ya?ml$" then
@@ -23,18 +41,32 @@ local function traceback(message)
     ""))
 end
 
+-- the searcher for modules in Lua, which also notes what it has found
+local function noting(search)
+  return function(name)
+    local path = package.searchpath(name, package.path)
+    if path then
+      add_file(path, (paths.read(path)))
+    end
+    return search(name)
+  end
+end
+
 -- modules that lie beside the file are found by require
 local function with_folder(folder, run)
-  local path = package.path
+  local path, search = package.path, package.searchers[2]
   local before = paths.set_base(folder)
   package.path = (folder == "" and "./" or folder) .. "?.lua;" .. path
+  package.searchers[2] = noting(search)
   run()
+  package.searchers[2] = search
   paths.set_base(before)
   package.path = path
 end
 
 local function compile(path, flags)
   local source, message = paths.read(path)
+  add_file(path, source)
   if not source then
     return nil, message
   end

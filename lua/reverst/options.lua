@@ -126,7 +126,7 @@ options.server = {
   },
   {
     key = "watch", flag = "watch", type = "switch", default = false,
-    effect = "restart", help = "reload whenever a file of the configuration "
+    effect = "live", help = "reload whenever a file of the configuration "
       .. "changes",
   },
   {
@@ -287,6 +287,18 @@ options.client = {
     key = "exit_on_failure", flag = "exit-on-failure", type = "switch",
     default = false, help = "end at the first refusal or loss, with status 1, "
       .. "for supervisors",
+  },
+}
+
+options.control = {
+  {
+    key = "control", flag = "control", argument = "unix:PATH",
+    type = "control", help = "the control socket of the server; else that of "
+      .. "its config.lua",
+  },
+  {
+    key = "json", flag = "json", type = "switch", default = false,
+    help = "print the answer as the server gave it: JSON in one line",
   },
 }
 

@@ -103,10 +103,11 @@ function host.wait_until(condition, what)
   end, what)
 end
 
---- A visitor who asks for a path; curl, with these arguments before.
+--- A visitor who asks for a path of a host, "app.test" unless arguments say
+--- otherwise; curl, with these arguments before.
 function host.ask(server, path, arguments)
   local command = { "curl", "--silent", "--show-error", "--include", "--no-buffer",
-    "--header", "Host: app.test", may_fail = true, name = "visitor" }
+    "--header", "Host: " .. (arguments and arguments.host or "app.test"), may_fail = true, name = "visitor" }
   table.move(arguments or {}, 1, #(arguments or {}), #command + 1, command)
   table.insert(command, "http://" .. server.http .. path)
   return programs.start(command)

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -276,19 +277,41 @@ static int now(lua_State *L) {
   return 1;
 }
 
-/* connect(host, port) -> a process that is none: its input and output are those
-   of a TCP connection, it never has a status but that of a success */
+/* Connects to "127.0.0.1" and a port, or to a path; a descriptor, or -1. */
+static int dial(lua_State *L) {
+  const char *host = luaL_checkstring(L, 1);
+  struct sockaddr_in ip = { .sin_family = AF_INET };
+  struct sockaddr_un local = { .sun_family = AF_UNIX };
+  bool is_path = host[0] == '/';
+  int fd = socket(is_path ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int r;
+
+  if (is_path) {
+    luaL_argcheck(L, strlen(host) < sizeof(local.sun_path), 1, "too long");
+    memcpy(local.sun_path, host, strlen(host));
+    r = connect(fd, (struct sockaddr *)&local, sizeof(local));
+  } else {
+    ip.sin_port = htons((uint16_t)luaL_checkinteger(L, 2));
+    luaL_argcheck(
+        L, inet_pton(AF_INET, host, &ip.sin_addr) == 1, 1, "an IPv4 address");
+    r = connect(fd, (struct sockaddr *)&ip, sizeof(ip));
+  }
+  if (r == 0)
+    return fd;
+  close(fd);
+  return -1;
+}
+
+/* connect(host, port) or connect(path) -> a process that is none: its input and
+   output are those of a connection, it never has a status but that of a success
+ */
 static int connect_to(lua_State *L) {
-  struct sockaddr_in address = { .sin_family = AF_INET };
   struct process *process;
 
-  if (inet_pton(AF_INET, luaL_checkstring(L, 1), &address.sin_addr) != 1)
-    return luaL_argerror(L, 1, "an IPv4 address");
-  address.sin_port = htons((uint16_t)luaL_checkinteger(L, 2));
+  lua_settop(L, 2);
   process = push_process(L);
-  process->ends[INPUT] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (connect(process->ends[INPUT], (struct sockaddr *)&address,
-          sizeof(address)) != 0)
+  process->ends[INPUT] = dial(L);
+  if (process->ends[INPUT] < 0)
     return luaL_error(L, "connect: %s", strerror(errno));
   fcntl(process->ends[INPUT], F_SETFL, O_NONBLOCK);
   process->ends[OUTPUT] = fcntl(process->ends[INPUT], F_DUPFD_CLOEXEC, 0);

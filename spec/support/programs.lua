@@ -29,13 +29,14 @@ function programs.start(arguments)
   return program
 end
 
---- Connects to a TCP address; what comes back is the "output" of it, which ends
---- when the other side closes.
+--- Connects to a TCP address, or the path of a Unix socket; what comes back is
+--- the "output" of it, which ends when the other side closes.
 function programs.connect(address)
   local host, port = address:match "^(.*):(%d+)$"
+  host = host or address
   local connection = setmetatable({
     name = "connection to " .. address,
-    handle = process.connect(host, tonumber(port)),
+    handle = process.connect(host, tonumber(port) or 0),
     pieces = { output = {}, errors = {} },
     rest = { output = "", errors = "" },
     lines = {},

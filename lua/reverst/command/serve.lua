@@ -9,6 +9,7 @@ local log = require "reverst.log"
 local options = require "reverst.options"
 local paths = require "reverst.paths"
 local reverst = require "reverst"
+local serving = require "reverst.serving"
 local text = require "reverst.text"
 
 local serve = {
@@ -22,14 +23,18 @@ Serves: takes tunnels, and sends visitors' requests through them.  A flag wins
 over its environment variable, that over config.lua, that over the default.
 Without config.lua, --tunnel-groups gives the groups.
 Durations: 500ms, 30s, 1m30s, 1h, or a number of seconds.
-Other commands: reverst check --help, reverst http --help, reverst certificate
---help.]],
+Other commands, each with --help: check, http, certificate, reload, status,
+stats, drain, run, test, import.]],
 }
 
 local other_commands = { "check", "http", "certificate", "run",
-  "test", "import" }
+  "test", "import", "reload", "status", "stats", "drain" }
 
 local function log_start(server, settings)
+  if settings.control then
+    log.info("listening", { ["for"] = "commands", transport = "json",
+      address = settings.control })
+  end
   log.info("listening", { ["for"] = "tunnels", transport = "quic",
     address = server:tunnel_address(),
     server_name = settings.tunnel.server_name })
@@ -87,7 +92,18 @@ function serve.run(list)
     command.complain(serve.name, { "cannot start: " .. message })
     return command.failure
   end
+  local ok
+  ok, message = serving.begin(server, settings, path)
+  if not ok then
+    command.complain(serve.name, { "cannot start: " .. message })
+    return command.failure
+  end
   log_start(server, settings)
+end
+
+--- The same arguments once more, while a server runs; see reverst.reload.
+function serve.reload(list)
+  return serving.reload(list)
 end
 
 return serve
