@@ -180,3 +180,45 @@ void rv_lua_decision_deinit(struct rv_lua_decision *decision) {
   free(decision->labels);
   *decision = (struct rv_lua_decision){ 0 };
 }
+
+/* ---- for specs of scripts ---- */
+
+static int read_results(lua_State *L) {
+  struct rv_lua_decision *decision = lua_touserdata(L, 1);
+
+  rv_lua_decision_read(L, decision);
+  return 0;
+}
+
+static int read_decision(lua_State *L) {
+  static const char *const verdicts[] = {
+    [RV_LUA_UNKNOWN] = "unknown",
+    [RV_LUA_REJECTED] = "rejected",
+    [RV_LUA_ACCEPTED] = "accepted",
+  };
+  struct rv_lua_decision decision = { 0 };
+  int status;
+
+  lua_settop(L, 2);
+  lua_pushcfunction(L, read_results);
+  lua_insert(L, 1);
+  lua_pushlightuserdata(L, &decision);
+  lua_insert(L, 2);
+  status = lua_pcall(L, 3, 0, 0);
+  if (status == LUA_OK) {
+    lua_pushstring(L, verdicts[decision.verdict]);
+    lua_pushstring(L, decision.reason);
+  }
+  rv_lua_decision_deinit(&decision);
+  return status == LUA_OK ? 2 : lua_error(L);
+}
+
+static const luaL_Reg functions[] = {
+  { "read", read_decision },
+  { NULL, NULL },
+};
+
+int rv_lua_open_decision(lua_State *L) {
+  luaL_newlib(L, functions);
+  return 1;
+}

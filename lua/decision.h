@@ -29,4 +29,8 @@ void rv_lua_decision_apply(
 
 void rv_lua_decision_deinit(struct rv_lua_decision *decision);
 
+/* Opens the module reverst.decision, for specs of scripts.  read(results...):
+   "accepted", "rejected" or "unknown", and the reason; raises like the above. */
+int rv_lua_open_decision(lua_State *L);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "lua/busted.h"
 #include "lua/crypto.h"
+#include "lua/decision.h"
 #include "lua/file.h"
 #include "lua/fingerprint.h"
 #include "lua/yaml.h"
@@ -21,6 +22,7 @@ static const luaL_Reg linked_modules[] = {
   { "reverst.crypto", rv_lua_open_crypto },
   { "reverst.file", rv_lua_open_file },
   { "reverst.fingerprint", rv_lua_open_fingerprint },
+  { "reverst.decision", rv_lua_open_decision },
   { "reverst.yaml_events", rv_lua_open_yaml_events },
   { NULL, NULL },
 };

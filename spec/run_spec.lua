@@ -138,6 +138,17 @@ describe("a script", function()
     assert.matches("script.lua:1: it ran too long without an end", errors)
   end)
 
+  it("with the name of a command is written with its folder", function()
+    host.write("run", "print 'the file'")
+    local program = programs.start { "env", "-C", host.path "", host.reverst,
+      "run", may_fail = true }
+    assert.same({ "exit", 2 }, { program:wait() })
+    program = programs.start { "env", "-C", host.path "", host.reverst, "run",
+      "./run" }
+    assert.same({ "exit", 0 }, { program:wait() })
+    assert.equal("the file\n", program:text "output")
+  end)
+
   it("that cannot be read or compiled is told", function()
     local status, _, errors = host.run { "run", host.path "none.lua" }
     assert.equal(1, status)

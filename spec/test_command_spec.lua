@@ -227,10 +227,16 @@ describe("reverst.testing", function()
       { function() return true end, true },
       { function() return { weight = 2 } end, true, { weight = 2 } },
       { function() return false, "no" end, false, "no" },
-      { function() end, nil, "rejected by authenticate" },
+      { function() return false end, false, "rejected by authenticate" },
+      { function() return nil, "who knows" end, nil, "who knows" },
+      { function() return { weigth = 2 } end, nil, "authenticate returned a "
+        .. 'table with an unknown key "weigth"; expected name, weight and labels' },
+      { function() return { labels = { a = "b" }, weight = 0 } end, nil,
+        "authenticate: weight: expected a whole number from 1 to 65535, got 0" },
       { function() error("boom", 0) end, nil, "boom" },
       { function() return "yes" end, nil,
-        "authenticate returned a string value, expected true or false" },
+        "authenticate returned a string, expected true, a table, or false and "
+          .. "a reason" },
       { setmetatable({}, { __call = function(_, registration)
         return registration.group == "app"
       end }), true },

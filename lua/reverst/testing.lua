@@ -4,6 +4,7 @@
 local balance = require "reverst.balance"
 local chunk = require "reverst.chunk"
 local crypto = require "reverst.crypto"
+local decision = require "reverst.decision"
 local text = require "reverst.text"
 
 ---@class reverst.testing
@@ -158,19 +159,21 @@ end
 --- rejected, too
 ---@return string|table|nil detail why not; or the table that it accepted with
 function testing.authenticate(strategy, registration)
-  local ok, answer, reason = pcall(strategy,
-    registration or testing.registration())
-  if not ok then
-    return nil, tostring(answer)
-  elseif type(answer) == "table" then
-    return true, answer
-  elseif answer == true then
-    return true
-  elseif answer == nil or answer == false then
-    return answer, reason or "rejected by authenticate"
+  local answers = table.pack(pcall(strategy,
+    registration or testing.registration()))
+  if not answers[1] then
+    return nil, tostring(answers[2])
   end
-  return nil, ("authenticate returned a %s value, expected true or false")
-    :format(type(answer))
+  local ok, verdict, reason = pcall(decision.read, answers[2], answers[3])
+  if not ok then
+    return nil, verdict
+  elseif verdict == "accepted" then
+    return true, type(answers[2]) == "table" and answers[2] or nil
+  end
+  if verdict == "rejected" then
+    return false, reason
+  end
+  return nil, reason
 end
 
 --- What a server makes of the answer of a policy.
