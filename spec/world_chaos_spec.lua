@@ -40,37 +40,102 @@ for name in pairs(answers) do
 end
 table.sort(answer_names)
 
--- ---- those who do ----
-
 local function one_of(list)
   return list[math.random(#list)]
 end
 
+-- ---- those who decide ----
+
+local decisions = {
+  function(visit) visit:continue() end,
+  function(visit) visit:continue() end,
+  function(visit) visit:continue() end,
+  function(visit) visit:fail() end,
+  function(visit)
+    if not visit:respond { status = 302, body = "elsewhere" } then
+      visit:continue() -- it is too late for that
+    end
+  end,
+}
+
+-- Hooks of one owner of a group, or of the routing.
+local function add_hooks(chaos, options, names)
+  local function hook(_, visit)
+    visit:add_response_header("x-seen", "yes")
+    if math.random(3) == 1 then
+      table.insert(chaos.visits, visit)
+    else
+      one_of(decisions)(visit)
+    end
+  end
+  for _, name in ipairs(names) do
+    options[name] = math.random(2) == 1 and hook or nil
+  end
+  options.on_cancelled = function(_, visit)
+    for i, other in ipairs(chaos.visits) do
+      if other == visit then
+        table.remove(chaos.visits, i)
+        return
+      end
+    end
+    error "a visit is cancelled that nobody waits for"
+  end
+end
+
+local function policy(_, visit, tunnels)
+  local i = math.random(#tunnels + (math.random(10) == 1 and 1 or 0))
+  visit:add_response_header("set-cookie", "tunnel=" .. i)
+  if tunnels[i] then
+    visit:pick(tunnels[i])
+  end
+end
+
+-- The list of groups, each time with other hooks.
+local function new_groups(chaos)
+  local groups = {
+    {
+      name = "app", hosts = { "app.test" }, insecure = true,
+      queue_timeout = 0.5, response_timeout = 2, fail_duration = 0.2,
+    },
+    {
+      name = "guarded", hosts = { "guarded.test" },
+      authenticate = function(_, registration)
+        local mood = math.random(4)
+        if mood == 1 then
+          registration:accept()
+        elseif mood == 2 then
+          registration:reject("no")
+        else
+          table.insert(chaos.registrations, registration)
+        end
+      end,
+    },
+  }
+  for _, group in ipairs(groups) do
+    add_hooks(chaos, group, { "on_request", "on_response" })
+    group.choose = math.random(2) == 1 and policy or nil
+  end
+  return groups
+end
+
+local function by_name(groups)
+  local result = {}
+  for _, group in ipairs(groups) do
+    result[group.name] = group
+  end
+  return result
+end
+
+-- ---- those who do ----
+
 local function new_chaos(world)
   local chaos = {
     world = world, clients = {}, visitors = {}, relays = {}, registrations = {},
+    visits = {},
   }
   chaos.server = world:server {
     drain_timeout = 0.1,
-    groups = {
-      app = {
-        hosts = { "app.test" }, insecure = true,
-        queue_timeout = 0.5, response_timeout = 2,
-      },
-      guarded = {
-        hosts = { "guarded.test" },
-        authenticate = function(_, registration)
-          local mood = math.random(4)
-          if mood == 1 then
-            registration:accept()
-          elseif mood == 2 then
-            registration:reject("no")
-          else
-            table.insert(chaos.registrations, registration)
-          end
-        end,
-      },
-    },
+    groups = by_name(new_groups(chaos)),
   }
   chaos.origin = world:origin(function(wire)
     local mood = math.random(6)
@@ -133,6 +198,23 @@ function steps.decide(chaos)
   local registration = table.remove(chaos.registrations, 1)
   if registration then
     registration[one_of { "accept", "reject" }](registration)
+  end
+end
+
+function steps.decide_visit(chaos)
+  if #chaos.visits > 0 then
+    one_of(decisions)(table.remove(chaos.visits, math.random(#chaos.visits)))
+  end
+end
+
+function steps.reroute(chaos)
+  if math.random(10) == 1 then
+    local routing = new_groups(chaos)
+    if math.random(3) == 1 then
+      table.remove(routing, math.random(#routing))
+    end
+    add_hooks(chaos, routing, { "on_route" })
+    assert(chaos.server:set_routing(routing))
   end
 end
 
@@ -219,7 +301,7 @@ function steps.replace_server(chaos)
   local old = chaos.server
   local options = {
     http_address = old:http_address(), tunnel_address = old:tunnel_address(),
-    groups = old.options.groups, drain_timeout = 0.1,
+    groups = by_name(new_groups(chaos)), drain_timeout = 0.1,
   }
   if math.random(2) == 1 then
     old:drain()
@@ -234,7 +316,8 @@ function steps.replace_server(chaos)
 end
 
 local step_names = { "ask", "ask", "ask", "ask_again", "go", "go", "go",
-  "decide", "disturb", "half_a_request", "join", "join", "leave", "replace_server", "wait", "wait",
+  "decide", "decide_visit", "decide_visit", "reroute", "disturb",
+  "half_a_request", "join", "join", "leave", "replace_server", "wait", "wait",
   "wait" }
 
 describe("everything at once", function()
@@ -274,7 +357,15 @@ describe("everything at once", function()
       return #chaos.registrations == 0
     end)
     world:forget_closed()
+    -- while an upload is held back nobody sees that its visitor has left
+    world:run("the end of all requests", function()
+      steps.decide_visit(chaos)
+      return chaos.server:stats().exchanges == 0
+    end)
+    assert.equal(0, #chaos.visits)
     -- and the server still serves
+    assert(chaos.server:set_routing { {
+      name = "app", hosts = { "app.test" }, insecure = true } })
     world:connected_client {
       group = "app",
       on_request = function(_, request) request:respond { body = "well" } end,

@@ -93,7 +93,7 @@ static void sort(const struct draft *draft) {
 
   for (size_t i = 1; i < draft->count; i++) {
     if (items[i - 1]->id > items[i]->id) {
-      qsort(items, draft->count, sizeof(items[0]), compare);
+      qsort(items, draft->count, sizeof(reverst_tunnel *), compare);
       return;
     }
   }
