@@ -185,6 +185,30 @@ describe("a group whose tunnels are asked about once more", function()
       { tunnel.name, tunnel.weight, tunnel.labels })
   end)
 
+  it("shows a policy another set when it has changed, and else the same",
+    function()
+      local generations, weights = {}, {}
+      serve { choose = function(_, visit, tunnels, generation)
+        generations[#generations + 1] = generation
+        weights[#weights + 1] = tunnels[1].weight
+        visit:pick(tunnels[1])
+      end }
+      join()
+      for i, weight in ipairs { 1, 7, 7 } do
+        world:get("/")
+        decide = function(registration)
+          registration:accept { weight = weight }
+        end
+        assert(server:reauthenticate("app", 0))
+        await_questions(i)
+      end
+      world:get("/")
+      assert.same({ 1, 1, 7, 7 }, weights)
+      assert.equal(generations[1], generations[2])
+      assert.not_equal(generations[2], generations[3])
+      assert.equal(generations[3], generations[4])
+    end)
+
   it("spreads the questions evenly", function()
     serve()
     for _ = 1, 6 do join() end

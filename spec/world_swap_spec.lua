@@ -297,6 +297,43 @@ describe("a server whose groups are exchanged", function()
     assert.equal("a", world:get("/"):body())
   end)
 
+  it("may be exchanged by a policy, also for none", function()
+    local choices = 0
+    serve(group("app", { choose = function(_, visit, tunnels)
+      choices = choices + 1
+      assert(server:set_routing {})
+      visit:pick(tunnels[1])
+    end }))
+    join("a", { on_disconnected = function(it) it:close() end })
+    assert.equal("a", world:get("/"):body())
+    assert.equal(404, world:get("/").status)
+    assert.equal(1, choices)
+    world:run("the end", function() return server:stats().tunnels == 0 end)
+  end)
+
+  it("may be exchanged by a policy while others wait", function()
+    local exchanges = 0
+    serve(group "app")
+    join("a", { max_streams = 1, on_disconnected = function(it) it:close() end })
+    local first = hold "/hold"
+    local waiting = {}
+    for i = 1, 3 do waiting[i] = world:visitor():ask { path = "/hold" } end
+    world:run("all", function() return server:stats().exchanges == 4 end)
+    assert(server:set_routing { group("app", {
+      choose = function(_, visit, tunnels)
+        exchanges = exchanges + 1
+        assert(server:set_routing {})
+        visit:pick(tunnels[1])
+      end }) })
+    held[1]:respond { body = "first" }
+    assert.equal("first", first:read_answer():body())
+    world:run("the second", function() return held[2] end)
+    held[2]:respond { body = "second" }
+    assert.equal("second", waiting[1]:read_answer():body())
+    for i = 2, 3 do assert.equal(404, waiting[i]:read_answer().status) end
+    assert.equal(1, exchanges)
+  end)
+
   it("fails no request in 1 000 exchanges", function()
     serve(group "app", group "other")
     for _, name in ipairs { "a", "b", "c" } do
