@@ -426,6 +426,38 @@ describe("a fetch over TLS", function()
     assert.equal("hello", finish(one).body)
   end)
 
+  for _, way in ipairs { "shutdown", "close" } do
+    check("says goodbye at " .. way, function()
+      local server = serve "good"
+      local tls = stream.connect(loop, "127.0.0.1:" .. server.port)
+      loop:wait(function()
+        return tls:state().connected
+      end)
+      tls:secure(loop, folder .. "/ca.crt", "localhost")
+      loop:wait(function()
+        return tls:state().connected
+      end)
+      tls:write "last words"
+      loop:poll()
+      tls[way](tls)
+      wait_for(server, "last words")
+      wait_for(server, "DONE") -- else it says ERROR
+      if way == "shutdown" then
+        server:close_input()
+        loop:wait(function()
+          return tls:state().ended or tls:state().closed
+        end)
+      end
+      if not tls:state().closed then
+        tls:abort()
+      end
+      loop:wait(function()
+        return tls:state().closed
+      end)
+      assert.is_nil(server:text "output":find("ERROR", 1, true))
+    end)
+  end
+
   describe("with nginx", function()
     local server
 
@@ -492,6 +524,42 @@ describe("a fetch over TLS", function()
         return tls:state().closed
       end)
       assert.is_nil(tls:state().error)
+    end)
+
+    check_nginx("may end at any moment", function()
+      serve_nginx()
+      local body = ("x"):rep(300000)
+      assert.equal(201, finish(start(server, "/cut",
+        { method = "PUT", body = body })).status)
+      local random, under_way, ends = 1, {}, {}
+      local function next_random(below) -- the same at every run
+        random = random * 1103515245 + 12345 & 0x7fffffff
+        return (random >> 8) % below
+      end
+      for i = 1, 400 do
+        local one = start(server, "/cut", { timeout = 5 + next_random(100),
+          method = next_random(2) == 0 and "PUT" or "GET",
+          body = next_random(2) == 0 and body or nil })
+        under_way[#under_way + 1] = one
+        for _ = 1, next_random(3) do
+          loop:poll()
+        end
+        if i % 3 == 0 then
+          one = table.remove(under_way, 1 + next_random(#under_way))
+          if not one:is_done() then
+            one:cancel()
+          end
+        end
+      end
+      for _, one in ipairs(under_way) do
+        local result = finish(one)
+        ends[result.error or result.status // 100] = true
+      end
+      ends[2], ends.REVERST_ERR_TIMEOUT = nil, nil
+      assert.same({}, ends)
+      loop:poll()
+      local live = fetcher:counts() -- kept connections: TCP, TLS, HTTP
+      assert.is_true(live <= 3 * 8)
     end)
 
     check_nginx("is one of three hundred", function()

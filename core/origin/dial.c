@@ -171,9 +171,13 @@ static void on_connected(struct rv_stream_user *user) {
     start_tls(dial);
     return;
   }
-  dial->stream = NULL;
-  free_later(dial);
-  dial->options.on_connected(dial, stream, dial->options.user_data);
+  dial->done = true;
+  if (dial->options.on_connected(dial, stream, dial->options.user_data)) {
+    dial->stream = NULL;
+    free_later(dial);
+  } else {
+    rv_stream_close(stream, RV_STREAM_ABORT);
+  }
 }
 
 static void on_closed(struct rv_stream_user *user, int error) {

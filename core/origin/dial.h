@@ -29,10 +29,11 @@ struct rv_origin_dial_options {
   uint64_t timeout;           /* in all: name, connection and handshake */
 
   /* Exactly one of the two comes, later, unless it is cancelled. The callee
-     gives the connected stream a new user. `reason`: of the last address, for
+     gives the connected stream a new user; or it returns false, and the stream
+     is closed. `reason`: of the last address, for
      people; `error`: REVERST_ERR_RESOLVE, _CONNECT, _TLS or _TIMEOUT. What TLS
      objects to at one address is not tried at another. */
-  void (*on_connected)(
+  bool (*on_connected)(
       struct rv_origin_dial *dial, struct rv_stream *stream, void *user_data);
   void (*on_failed)(struct rv_origin_dial *dial, int error, const char *reason,
       void *user_data);

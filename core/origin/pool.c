@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include <assert.h>
+#include <reverst/error.h>
 #include <stdlib.h>
 
 #define LOG_INTERVAL (10 * RV_SECOND)
@@ -254,7 +255,7 @@ static struct assignment *longest_waiting(struct rv_origin *origin) {
   return rv_container_of(origin->waiting.next, struct assignment, node);
 }
 
-static void on_connected(
+static bool on_connected(
     struct rv_origin_dial *attempt, struct rv_stream *stream, void *user_data) {
   struct dial *dial = user_data;
   struct rv_origin *origin = dial->origin;
@@ -263,14 +264,16 @@ static void on_connected(
   dial_free(dial);
   struct connection *connection = connection_new(origin, stream);
   if (connection == NULL) {
-    rv_stream_close(stream, RV_STREAM_ABORT);
     if (assignment != NULL)
       fail(assignment, RV_FAILURE_INTERNAL);
-  } else if (assignment != NULL) {
-    use(connection, assignment, false);
-  } else {
-    put_aside(connection);
+    free_if_done(origin);
+    return false;
   }
+  if (assignment != NULL)
+    use(connection, assignment, false);
+  else
+    put_aside(connection);
+  return true;
 }
 
 static void log_failure(struct rv_origin *origin, const char *reason) {
@@ -306,7 +309,7 @@ static void on_failed(struct rv_origin_dial *attempt, int error,
 static int start_dial(struct rv_origin *origin) {
   struct dial *dial = calloc(1, sizeof(*dial));
   if (dial == NULL)
-    return -1;
+    return REVERST_ERR_NO_MEMORY;
   struct rv_origin_dial_options options = {
     .loop = origin->loop,
     .resolver = origin->options.resolver,
@@ -348,6 +351,11 @@ static void give_idle_away(struct rv_origin *origin) {
   }
 }
 
+/* The one that has no dial when another has none. */
+static struct assignment *newest_waiting(struct rv_origin *origin) {
+  return rv_container_of(origin->waiting.previous, struct assignment, node);
+}
+
 /* What waits now wants new connections; an idle one makes room. */
 static void dial_for_rest(struct rv_origin *origin) {
   while (origin->dial_count < origin->waiting_count) {
@@ -358,10 +366,10 @@ static void dial_for_rest(struct rv_origin *origin) {
             rv_container_of(idle, struct connection, idle_node)->client);
       return;
     }
-    if (start_dial(origin) < 0) {
-      fail(longest_waiting(origin), RV_FAILURE_INTERNAL);
-      return;
-    }
+    int r = start_dial(origin);
+    if (r < 0)
+      fail(newest_waiting(origin),
+          r == REVERST_ERR_LIMIT ? RV_FAILURE_LIMIT : RV_FAILURE_INTERNAL);
   }
 }
 
