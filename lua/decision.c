@@ -72,8 +72,10 @@ static void read_labels(lua_State *L, struct rv_lua_decision *decision) {
         luaL_typename(L, -1));
   count = measure_labels(L, &bytes);
   label = decision->labels = malloc((count + 1) * sizeof(*label) + bytes);
-  if (!label)
+  if (!label) {
     luaL_error(L, "not enough memory");
+    return;
+  }
   end = (char *)(label + count + 1);
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1), ++label) {
     label->name = end;
