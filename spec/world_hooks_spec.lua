@@ -267,6 +267,48 @@ describe("a hook of requests", function()
     assert.equal(2, #cancelled)
   end)
 
+  it("may close the server itself", function()
+    serve(function() server:close() end)
+    local visitor = world:visitor():ask {}
+    world:run("the end", function() return server:is_closed() end)
+    visitor:await_close()
+    assert.equal(1, #cancelled)
+  end)
+
+  it("may take its own group away", function()
+    serve(function(visit)
+      server:set_routing {}
+      visit:continue()
+    end)
+    join()
+    assert.equal(404, world:get("/").status)
+    assert.equal(0, #cancelled)
+  end)
+
+  it("adds no more fields to a response than are good for it", function()
+    local limit = { nil, "REVERST_ERR_LIMIT" }
+    serve(function(visit)
+      assert.same(limit, { visit:add_response_header("x-a", ("x"):rep(8190)) })
+      for i = 1, 20 do
+        assert.is_true(visit:add_response_header("x-a", tostring(i)))
+      end
+      assert.same(limit, { visit:add_response_header("x-a", "21") })
+      visit:continue()
+    end)
+    join()
+    assert.equal(20, #World.values(world:get("/").headers, "x-a"))
+  end)
+
+  it("answers who waits for leave to send, and the connection ends", function()
+    serve(function(visit) visit:respond { status = 401 } end)
+    local visitor = world:visitor()
+    visitor:expect()
+    visitor.wire:send("POST / HTTP/1.1\r\nHost: app.test\r\n" ..
+      "Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n")
+    assert.equal(401, visitor:read_answer().status)
+    assert.equal("end", visitor:await_close())
+  end)
+
   it("may decide while the server drains", function()
     serve()
     join()

@@ -230,6 +230,17 @@ describe("a policy", function()
     assert.equal(200, answer.status)
   end)
 
+  it("may take its own group away", function()
+    serve(function(tunnels)
+      server:set_routing {}
+      return tunnels[1]
+    end)
+    join "a"
+    assert.equal("a", world:get("/"):body())
+    assert.equal(404, world:get("/").status)
+    world:run("no tunnel", function() return server:stats().tunnels == 0 end)
+  end)
+
   it("that was taken away is not asked any more", function()
     serve(function(tunnels) return tunnels[1] end)
     join "a"
