@@ -447,9 +447,9 @@ describe("a fetch over TLS", function()
         loop:wait(function()
           return tls:state().ended or tls:state().closed
         end)
-      end
-      if not tls:state().closed then
-        tls:abort()
+        if not tls:state().closed then
+          tls:abort()
+        end
       end
       loop:wait(function()
         return tls:state().closed

@@ -17,10 +17,10 @@ static bool cut_prefix(struct rv_span *text, struct rv_span prefix) {
 }
 
 /* Cuts off `text` all before the first of `stops`. */
-static struct rv_span cut_until(struct rv_span *text, const char *stops) {
+static struct rv_span cut_until(struct rv_span *text, struct rv_span stops) {
   struct rv_span head = { text->data, 0 };
   while (head.length < text->length &&
-         memchr(stops, text->data[head.length], strlen(stops)) == NULL)
+         memchr(stops.data, text->data[head.length], stops.length) == NULL)
     head.length++;
   text->data += head.length;
   text->length -= head.length;
@@ -57,7 +57,7 @@ static int set_target(
 static int parse_unix(
     struct rv_url *url, struct rv_arena *arena, struct rv_span rest) {
   struct rv_address address;
-  struct rv_span path = cut_until(&rest, ":");
+  struct rv_span path = cut_until(&rest, RV_SPAN(":"));
   if (rest.length > 0) { /* the colon */
     rest.data++;
     rest.length--;
@@ -109,7 +109,7 @@ int rv_url_parse(
     struct rv_url *url, struct rv_arena *arena, struct rv_span text) {
   struct rv_span unix_path;
   *url = (struct rv_url){ 0 };
-  text = cut_until(&text, "#");
+  text = cut_until(&text, RV_SPAN("#"));
   url->secure = cut_prefix(&text, RV_SPAN("https://"));
   if (!url->secure && !cut_prefix(&text, RV_SPAN("http://")))
     return REVERST_ERR_ADDRESS;
@@ -118,6 +118,6 @@ int rv_url_parse(
       unix_path.data[0] == '/') /* a name to check would be missing for TLS */
     return url->secure ? REVERST_ERR_ADDRESS
                        : parse_unix(url, arena, unix_path);
-  int r = parse_authority(url, arena, cut_until(&text, "/?"));
+  int r = parse_authority(url, arena, cut_until(&text, RV_SPAN("/?")));
   return r < 0 ? r : set_target(url, arena, text);
 }
