@@ -210,22 +210,6 @@ describe("a reload", function()
     end, "the bad state to go")
   end)
 
-  it("takes another http address, and keeps the one before if it cannot",
-    function()
-      start([[ app = group { "app.test" } ]], [[http = {
-        address = "127.0.0.1:0" },]])
-      join()
-      local before = server.http
-      local kept = host.ask(server, "/")
-      local request = host.accept_request()
-      -- host.start_server gives -s, which wins over the file
-      assert.same({}, reload_well([[ app = group { "app.test" } ]],
-        [[http = { address = "127.0.0.1:1" },]]).changed)
-      assert.equal(before, status().listeners[2].address)
-      host.answer(request, "still here")
-      host.await(kept)
-    end)
-
   it("reads the certificate anew", function()
     start [[ app = group { "app.test" } ]]
     local old = host.path "old.crt"

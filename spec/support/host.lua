@@ -103,6 +103,11 @@ function host.wait_until(condition, what)
   end, what)
 end
 
+--- Where the origin listens.
+function host.origin()
+  return listener:address()
+end
+
 --- A visitor who asks for a path of a host, "app.test" unless arguments say
 --- otherwise; curl, with these arguments before.
 function host.ask(server, path, arguments)
