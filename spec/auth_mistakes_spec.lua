@@ -26,7 +26,7 @@ describe("a mistake in a strategy", function()
         function() auth.basic { username = "u", password = nil } end,
       ["auth.basic: a username cannot have a colon"] =
         function() auth.basic { username = "u:", password = "p" } end,
-      ["auth.basic: password: expected a text that is not empty"] =
+      ["auth.basic: password: it is empty"] =
         function() auth.basic { username = "u", password = "" } end,
       ["auth.basic: password: it has a byte of value zero"] =
         function() auth.basic { username = "u", password = "a\0b" } end,

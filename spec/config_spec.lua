@@ -157,7 +157,8 @@ describe("mistakes in a configuration", function()
       'config.lua: http.adress: unknown key (did you mean "address"?)',
       'config.lua: http.address: expected HOST:PORT, such as '
         .. '"127.0.0.1:8181", got "8181"',
-      'config.lua: log: expected a table, got a string',
+      "config.lua: log: expected a table, got a string; write log = { level = "
+        .. "... }",
       "config.lua: tunnel.keep_alive_period: expected a duration of more than "
         .. "0 and less than ten years, got 0",
       'config.lua: groups["a.b"]: no authenticate (a misspelt name is nil in '
@@ -238,7 +239,7 @@ describe("mistakes in a configuration", function()
       ["7"] = "groups: expected a table, got a number",
       ["{ {} }"] = "groups%[1%]: expected the name of a group, got 1; "
         .. "write groups = { name = { ... } }",
-      ["{ app = 1 }"] = "groups.app: expected a table, got a number",
+      ["{ app = 1 }"] = "groups.app: expected a table such as .*, got a number",
     } do
       local problems = problems_of(("return { %s, groups = %s }"):format(
         tunnel, groups))
@@ -308,7 +309,7 @@ describe("a file that is no configuration", function()
   end)
 
   it("returns no table", function()
-    assert.matches("config.lua: it returns nothing, expected a table",
+    assert.matches("config.lua: it returns nothing .*, expected a table",
       problems_of "local x = 1"[1])
     assert.matches("it returns a number", problems_of "return 7"[1])
   end)

@@ -186,7 +186,8 @@ end)
 
 describe("a value", function()
   local function check_all(kind, good, bad)
-    local row = { type = kind, default = "127.0.0.1:7171", most = 10 }
+    local row = { type = kind, default = "127.0.0.1:7171", most = 10,
+      example = "function() end" }
     for _, value in ipairs(good) do
       assert.same({ value }, { check.value(row, value) })
     end

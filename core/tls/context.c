@@ -79,11 +79,13 @@ static int new_context(
   return 0;
 }
 
+/* `otherwise`: what is wrong when the cause says nothing. */
 static int complain(struct rv_engine *engine, int error, const char *event,
-    const char *path, int cause) {
-  char text[WOLFSSL_MAX_ERROR_SZ] = "";
+    const char *path, int cause, const char *otherwise) {
+  char text[WOLFSSL_MAX_ERROR_SZ];
 
-  if (cause != WOLFSSL_SUCCESS && cause != 0)
+  snprintf(text, sizeof(text), "%s", otherwise);
+  if (cause != WOLFSSL_SUCCESS && cause != WOLFSSL_FAILURE)
     wolfSSL_ERR_error_string_n((unsigned long)cause, text, sizeof(text));
   rv_log(engine, REVERST_LOG_ERROR, event, rv_log_text("path", path),
       rv_log_text("error", reverst_strerror(error)),
@@ -98,14 +100,16 @@ static int load_pair(WOLFSSL_CTX *handle, struct rv_engine *engine,
 
   if (r != WOLFSSL_SUCCESS)
     return complain(engine, REVERST_ERR_CERTIFICATE, "certificate_unusable",
-        options->certificate_path, r);
+        options->certificate_path, r, "it has no certificate in PEM");
   r = wolfSSL_CTX_use_PrivateKey_file(
       handle, options->private_key_path, WOLFSSL_FILETYPE_PEM);
-  if (r == WOLFSSL_SUCCESS)
-    r = wolfSSL_CTX_check_private_key(handle);
   if (r != WOLFSSL_SUCCESS)
     return complain(engine, REVERST_ERR_PRIVATE_KEY, "private_key_unusable",
-        options->private_key_path, r);
+        options->private_key_path, r, "it has no private key in PEM");
+  r = wolfSSL_CTX_check_private_key(handle);
+  if (r != WOLFSSL_SUCCESS)
+    return complain(engine, REVERST_ERR_PRIVATE_KEY, "private_key_unusable",
+        options->private_key_path, r, "it belongs to another certificate");
   return 0;
 }
 
@@ -167,13 +171,13 @@ static int load_roots(
     if (wolfSSL_CTX_load_system_CA_certs(handle) == WOLFSSL_SUCCESS)
       return 0;
     return complain(engine, REVERST_ERR_CERTIFICATE, "system_roots_unusable",
-        "(system)", 0);
+        "(system)", 0, "there are none");
   }
   r = wolfSSL_CTX_load_verify_locations(handle, ca_path, NULL);
   if (r == WOLFSSL_SUCCESS)
     return 0;
-  return complain(
-      engine, REVERST_ERR_CERTIFICATE, "ca_file_unusable", ca_path, r);
+  return complain(engine, REVERST_ERR_CERTIFICATE, "ca_file_unusable", ca_path,
+      r, "it has no certificate in PEM");
 }
 
 int rv_tls_client_context_new(struct rv_tls_context **context,

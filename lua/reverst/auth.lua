@@ -59,17 +59,18 @@ function auth.fingerprint(of)
   return type(fingerprint) == "string" and fingerprint or nil
 end
 
---- The name of one of these functions, which was given where its result was
---- meant; else nil.
+--- What is wrong with auth.basic where auth.basic { ... } was meant; else nil.
 ---@param value any
 ---@return string|nil
-function auth.constructor_name(value)
-  return strategy.constructors[value]
+function auth.not_called(value)
+  return strategy.not_called(value)
 end
 
 return setmetatable(auth, {
   __index = function(_, name)
+    local suggestion = text.suggestion(name, names)
     strategy.raise(("auth.%s does not exist%s"):format(text.printable(name),
-      text.suggestion(name, names)))
+      suggestion ~= "" and suggestion
+        or "; there are " .. table.concat(names, ", ")))
   end,
 })

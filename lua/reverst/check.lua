@@ -188,7 +188,7 @@ function types.name(_, value)
   elseif value:find("://", 1, true) then
     return nil, ("%s is a URL; leave only its host"):format(got(value))
   elseif not is_name(value) and not is_v6(value) then
-    return expected("the name of a host, without port,", value)
+    return expected("the name of a host, without port", value)
   end
   return value
 end
@@ -239,10 +239,9 @@ end
 
 -- a text may be a secret: it is not shown
 function types.authenticate(_, value)
-  local constructor = auth.constructor_name(value)
-  if constructor then
-    return nil, ("%s was not called; write %s%s"):format(constructor,
-      constructor, constructor == "auth.insecure" and "()" or " { ... }")
+  local not_called = auth.not_called(value)
+  if not_called then
+    return nil, not_called
   elseif text.is_callable(value) then
     return value
   end
@@ -255,9 +254,9 @@ function types.policy(_, value)
   return balance.of(value)
 end
 
-function types.hook(_, value)
+function types.hook(row, value)
   if not text.is_callable(value) then
-    return expected("a function", value)
+    return expected("a function, such as " .. row.example, value)
   end
   return value
 end

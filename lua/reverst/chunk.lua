@@ -1,8 +1,8 @@
 -- Runs a Lua file that returns a table: a configuration, or its groups.
 
 local fingerprint = require "reverst.fingerprint"
+local lua_errors = require "reverst.lua_errors"
 local paths = require "reverst.paths"
-local text = require "reverst.text"
 
 local chunk = {}
 
@@ -33,12 +33,6 @@ local function looks_like_yaml(path, source)
         or line:match "^[%w_.-]+:%s+%S"
     end
   end
-end
-
-local function traceback(message)
-  -- what called the file is of no interest
-  return (debug.traceback(text.error_message(message), 2):gsub("\n%s*%[C%]: in function 'xpcall'.*",
-    ""))
 end
 
 -- the searcher for modules in Lua, which also notes what it has found
@@ -76,7 +70,7 @@ local function compile(path, flags)
     return nil, ("%s: this is YAML: run `reverst import%s %s`, which prints "
       .. "in Lua what it says"):format(path, flags, path)
   end
-  return compiled, message
+  return compiled, not compiled and lua_errors.explain(source, message) or nil
 end
 
 --- Runs the file, and gives what it returned to a function, as long as relative
@@ -93,16 +87,20 @@ function chunk.run(path, form, use)
   end
   local ok, given
   with_folder(paths.folder_of(path), function()
-    ok, given = xpcall(compiled, traceback)
+    local handler = lua_errors.handler(path)
+    ok, given = xpcall(compiled, handler)
     if ok and type(given) == "table" then
-      use(given)
+      -- what it returned may have metamethods, that fail, too
+      local is_good, why = xpcall(use, handler, given)
+      ok, given = is_good, is_good and given or why
     end
   end)
   if not ok then
     return false, given
   elseif type(given) ~= "table" then
     return false, ("%s: it returns %s, expected a table: %s"):format(path,
-      given == nil and "nothing" or "a " .. type(given), form.example)
+      given == nil and 'nothing (is "return" missing?)'
+        or "a " .. type(given), form.example)
   end
   return true
 end

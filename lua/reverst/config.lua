@@ -76,6 +76,16 @@ local function new_problems(file, problems)
   end
 end
 
+-- of the rows of a section
+local function first_key(section)
+  for _, row in ipairs(options.server) do
+    local key = row.key:match("^" .. section .. "%.(.*)$")
+    if key then
+      return key
+    end
+  end
+end
+
 -- what a file says, by key; all its mistakes are complained of
 local function check_file(complain, given, needs_groups)
   local keys, sections = rows.known_keys(options.server)
@@ -91,7 +101,8 @@ local function check_file(complain, given, needs_groups)
       rows.merge(values, rows.check_table(complain, section, part, sections[section],
         section .. "."))
     elseif part ~= nil then
-      complain(section, "expected a table, got a %s", type(part))
+      complain(section, "expected a table, got a %s; write %s = { %s = ... }",
+        type(part), section, first_key(section))
     end
   end
   if given.groups ~= nil or needs_groups then

@@ -7,10 +7,13 @@ local text = require "reverst.text"
 
 local groups = {}
 
+local example = '{ hosts = { "app.example.com" }, authenticate = ... }'
+
 local function check_group(complain, name, given)
   local place = text.field("groups", name)
-  if type(given) ~= "table" then
-    complain(place, "expected a table, got a %s", type(given))
+  if type(given) ~= "table" or text.is_callable(given) then
+    complain(place, "expected a table such as %s, got a %s", example,
+      type(given) == "table" and "strategy or a policy" or type(given))
     return
   end
   local known = rows.known_keys(options.group)
@@ -54,11 +57,11 @@ end
 ---@return table[]
 function groups.check(complain, given)
   if given == nil or type(given) == "table" and next(given) == nil then
-    complain("groups", 'none; write groups = { app = { hosts = '
-      .. '{ "app.example.com" }, authenticate = ... } }')
+    complain("groups", "none; write groups = { app = %s }", example)
     return {}
   elseif type(given) ~= "table" then
-    complain("groups", "expected a table, got a %s", type(given))
+    complain("groups", "expected a table, got a %s; write groups = { app = %s }",
+      type(given), example)
     return {}
   end
   local checked = {}

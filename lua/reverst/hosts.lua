@@ -8,7 +8,7 @@ local hosts = {}
 local example = '{ "app.example.com", "*.app.example.com" }'
 
 local function check_wildcard(written, host)
-  if host == "*" or host:match "^%*%." and address.is_name(host:sub(3)) then
+  if written == "*" or host:match "^%*%." and address.is_name(host:sub(3)) then
     return host
   end
   local rest = host:match "^%*([^*.].*)$"

@@ -3,7 +3,7 @@
 --
 -- A row: key (its place in config.lua), flag and short (without dashes; no flag:
 -- in config.lua only), type (see check.lua) with its choices, bounds (least,
--- most) or off (may be false), default, required, effect (of a change, at a
+-- most), example or off (may be false), default, required, effect (of a change, at a
 -- reload: "live", or "restart": it needs one), argument and help; is_flag_only:
 -- it is not in config.lua; many (the value is a list: the flag may come again),
 -- commas (they separate values of a flag; in the environment they always do),
@@ -130,7 +130,8 @@ options.server = {
       .. "changes",
   },
   {
-    key = "route", type = "hook", effect = "live", help = "function of a "
+    key = "route", type = "hook", example = "function(request) ... end",
+    effect = "live", help = "function of a "
       .. "request: the name of a group, a response, or nil for the hosts",
   },
   {
@@ -184,20 +185,24 @@ options.group = {
     help = "see max_fails",
   },
   {
-    key = "on_request", type = "hook", effect = "live", help = "function of a "
+    key = "on_request", type = "hook", example = "function(request) ... end",
+    effect = "live", help = "function of a "
       .. "request, which it may change; a response that it returns is sent "
       .. "instead",
   },
   {
-    key = "on_response", type = "hook", effect = "live", help = "function of "
+    key = "on_response", type = "hook", example = "function(request, response) ... end",
+    effect = "live", help = "function of "
       .. "a request and its response, whose status and headers it may change",
   },
   {
-    key = "on_tunnel_up", type = "hook", effect = "live",
+    key = "on_tunnel_up", type = "hook", example = "function(tunnel) ... end",
+    effect = "live",
     help = "function of a tunnel that has joined",
   },
   {
-    key = "on_tunnel_down", type = "hook", effect = "live",
+    key = "on_tunnel_down", type = "hook", example = "function(tunnel, reason) ... end",
+    effect = "live",
     help = "function of a tunnel that has gone, and the reason",
   },
 }

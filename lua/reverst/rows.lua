@@ -27,10 +27,12 @@ end
 local function cure_for(key, known)
   local suggestion = text.suggestion(key, text.sorted_keys(known))
   local places = options.places(key)
-  if suggestion == "" and #places > 0 then
+  if suggestion ~= "" then
+    return suggestion
+  elseif #places > 0 then
     return ("; it belongs to %s"):format(text.any_of(places))
   end
-  return suggestion
+  return "; there are " .. table.concat(text.sorted_keys(known), ", ")
 end
 
 function rows.complain_of_unknown(complain, place, given, known)

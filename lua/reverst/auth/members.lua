@@ -11,8 +11,7 @@ local function check_member(name, i, member)
   if member == nil then
     strategy.fail(name, "member %d is nil (a misspelt name is nil in Lua)", i)
   elseif strategy.constructors[member] then
-    strategy.fail(name, "member %d: %s was not called; write %s", i,
-      strategy.constructors[member], strategy.constructors[member] .. "(...)")
+    strategy.fail(name, "member %d: %s", i, strategy.not_called(member))
   elseif not text.is_callable(member) then
     -- its value may be a secret
     strategy.fail(name, "member %d: expected a strategy such as auth.basic "

@@ -97,7 +97,8 @@ function secret.matcher(name, options, key)
       return equals(given, expected)
     end, { field, expected }
   end
-  local path = paths.resolve(options[field])
+  local path = options[field]:match "^k8s://" and options[field]
+    or paths.resolve(options[field])
   local now, message = read(path, is_hashed)
   if not now then
     strategy.fail(name, "%s: %s", field, message)

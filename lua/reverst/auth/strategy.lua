@@ -72,12 +72,25 @@ function strategy.is_strategy(value)
   return getmetatable(value) == Strategy
 end
 
+--- The complaint about a function that makes strategies where a strategy was
+--- meant; nil when it is none of these.
+---@param value any
+---@return string|nil
+function strategy.not_called(value)
+  local name = strategy.constructors[value]
+  return name and ("%s was not called; write %s%s"):format(name, name,
+    name == "auth.insecure" and "()" or " { ... }")
+end
+
 local function check_known(name, options, known)
   for _, key in ipairs(text.sorted_keys(options)) do
+    local names = text.sorted_keys(known)
+    local suggestion = text.suggestion(key, names)
     if not known[key] then
       strategy.fail(name, "unknown field %s%s",
         type(key) == "string" and text.quoted(key) or tostring(key),
-        text.suggestion(key, text.sorted_keys(known)))
+        suggestion ~= "" and suggestion
+          or "; there are " .. table.concat(names, ", "))
     end
   end
 end
@@ -88,8 +101,10 @@ local token = "^[%w!#$%%&'*+.^_`|~-]+$"
 local checks = {}
 
 function checks.text(value)
-  if type(value) ~= "string" or value == "" then
-    return "expected a text that is not empty"
+  if type(value) ~= "string" then
+    return "expected a text, got a " .. type(value)
+  elseif value == "" then
+    return "it is empty"
   elseif value:find("\0", 1, true) then
     return "it has a byte of value zero"
   end

@@ -1,0 +1,82 @@
+-- Errors of Lua in a configuration, told so that people know what to do.
+
+local text = require "reverst.text"
+
+local lua_errors = {}
+
+local modules = { "reverst", "reverst.auth", "reverst.balance", "reverst.crypto",
+  "reverst.http", "reverst.json", "reverst.log" }
+
+-- require says where it looked, in twenty lines
+local function shorten(message)
+  local place, name = message:match "^(.-)module '([^'\n]+)' not found:\n"
+  if not name then
+    return message
+  end
+  local suggestion = text.suggestion(name, modules)
+  for _, module in ipairs(modules) do
+    if module == "reverst." .. name then
+      suggestion = (' (did you mean "%s"?)'):format(module)
+    end
+  end
+  return ("%sthere is no module %s%s"):format(place, text.quoted(name),
+    suggestion ~= "" and suggestion or ", neither beside this file nor where "
+      .. "Lua looks for modules (LUA_PATH)")
+end
+
+-- the way through our own modules is of no interest
+local function is_ours(frame)
+  return frame:match "^%s*reverst%.[%w_.]+:%d+: in"
+    and not frame:match "^%s*reverst%.lua:"
+    or frame:match "^%s*%[C%]: in function 'error'"
+    or frame:match "^%s*%[C%]: in function 'require'"
+end
+
+local function frames_of(stack)
+  local frames = {}
+  for frame in stack:gmatch "\n([^\n]+)" do
+    if frame:match "^%s*%[C%]: in function 'xpcall'" then
+      break
+    elseif frame:match "^%s" and not is_ours(frame) then
+      frames[#frames + 1] = frame
+    end
+  end
+  return frames
+end
+
+--- A message handler for what a file does: the error, with its place, and the
+--- way there where the place alone does not say it.
+---@param path string the file
+---@return fun(object: any): string
+function lua_errors.handler(path)
+  return function(object)
+    local message = shorten(text.error_message(object))
+    if message:sub(1, #path + 1) ~= path .. ":" then
+      message = path .. ": " .. message
+    end
+    local frames = frames_of(debug.traceback("", 2))
+    local place = message:match "^(.-:%d+:)"
+    if #frames == 0 or #frames == 1 and place
+      and frames[1]:match "^%s*(.-:%d+:)" == place then
+      return message
+    end
+    return message .. "\nstack traceback:\n" .. table.concat(frames, "\n")
+  end
+end
+
+--- What may have been meant by what is no Lua.
+---@param source string
+---@param message string of load
+---@return string
+function lua_errors.explain(source, message)
+  if source:match "^%s*{" then
+    return message .. ' (write "return" before the table)'
+  elseif message:match "'}' expected .*near [^<]*$" then
+    return message .. " (is a comma missing before it?)"
+  elseif message:match "<name> expected near" then
+    return message .. " (a field of a table is written: name = value)"
+  end
+  return message
+end
+
+return lua_errors
