@@ -197,6 +197,8 @@ void rv_lua_free(struct rv_lua *lua) {
   lua->stopping = true;
   if (lua->L) {
     rv_lua_cancel_tasks(lua);
+    while (!LIST_EMPTY(&lua->tasks)) /* cancelled, to end in the next turn */
+      rv_lua_task_end(LIST_FIRST(&lua->tasks), "it was cancelled");
     rv_lua_watchdog_stop(lua);
     rv_lua_watchdog_enter(lua, &span, lua->L, NULL, lua->options.call_budget);
     rv_lua_http_abandon(lua);

@@ -250,6 +250,16 @@ static bool is_running(const struct rv_lua_task *task) {
   return false;
 }
 
+/* A script has got hold of its coroutine, and resumed it from another task: it
+   must not be closed under its feet. */
+static bool is_resumed_by_others(const struct rv_lua_task *task) {
+  lua_Debug frame;
+
+  return task->thread && task->has_begun &&
+         lua_status(task->thread) == LUA_OK &&
+         lua_getstack(task->thread, 0, &frame);
+}
+
 bool rv_lua_task_is_over(const struct rv_lua_task *task) {
   return task->ending || task->cancelled;
 }
@@ -258,7 +268,11 @@ void rv_lua_task_cancel(struct rv_lua_task *task) {
   if (task->ending)
     return;
   task->cancelled = true;
-  if (!is_running(task))
+  if (is_running(task))
+    return;
+  if (is_resumed_by_others(task))
+    rv_lua_scheduler_add(task);
+  else
     rv_lua_task_end(task, "it was cancelled");
 }
 

@@ -1,0 +1,377 @@
+-- The boundary between C and Lua: scripts that do what they should not.  More of
+-- these are beside what they are about: task, spawn, serve, hook and policy.
+
+local new_folder = require "new_folder"
+local script = require "spec.script"
+local world = require "spec.world"
+
+local folder
+
+setup(function()
+  folder = new_folder()
+  world.make_certificate("localhost", folder .. "/server.crt",
+    folder .. "/server.key")
+end)
+
+-- `serve { group fields, client = fields }`: a server and a client of it, whose
+-- tunnel is up; `ask()`: what a visitor gets
+local prelude = [[
+  local reverst = require "reverst"
+  local http = require "reverst.http"
+  local server, client
+  local function serve(given)
+    local client_options = given.client or {}
+    given.client = nil
+    given.hosts = given.hosts or { "127.0.0.1" }
+    given.authenticate = given.authenticate
+      or require "reverst.auth".insecure()
+    server = assert(reverst.server {
+      tunnel = { address = "127.0.0.1:0", server_name = "localhost",
+        certificate_path = "FOLDER/server.crt",
+        private_key_path = "FOLDER/server.key" },
+      http = { address = "127.0.0.1:0" },
+      groups = { app = given },
+    })
+    for key, value in pairs { address = server:tunnel_address(),
+      server_name = "localhost", ca_path = "FOLDER/server.crt", group = "app",
+      handle = function() return { body = "answered" } end } do
+      client_options[key] = value
+    end
+    client = assert(reverst.client(client_options))
+  end
+  local function ask()
+    local answer, _, code = http.get("http://" .. server:http_address() .. "/")
+    return answer and answer.status or code
+  end
+  local function wait_until(condition)
+    while not condition() do reverst.sleep(0.01) end
+  end
+  local function is_connected() return client:is_connected() end
+]]
+
+local function with_prelude(code)
+  return (prelude:gsub("FOLDER", folder)) .. code
+end
+
+local function run(code, options)
+  local ended, log = script.run(options or {}, with_prelude(code))
+  assert.equal(1, #ended)
+  return ended[1], log
+end
+
+local function gives(wanted, code, options)
+  local result = run(code, options)
+  assert.equal(wanted, result.text)
+  assert.is_true(result.ok)
+end
+
+local function fails(pattern, code, options)
+  local result = run(code, options)
+  assert.is_false(result.ok)
+  assert.matches(pattern, result.text)
+end
+
+describe("a callback that closes what it is called for", function()
+  it("may be on_connected, for its client", function()
+    gives("closed", [[
+      serve { client = { on_connected = function() client:close() end } }
+      wait_until(function() return client:is_connected() == nil end)
+      return (select(2, client:is_connected()))
+    ]])
+  end)
+
+  it("may be on_disconnected, for its client", function()
+    gives("closed", [[
+      serve { authenticate = function() return false, "no" end,
+        client = { on_disconnected = function() client:close() end } }
+      wait_until(function() return client:is_connected() == nil end)
+      return (select(2, client:is_connected()))
+    ]])
+  end)
+
+  it("may be authenticate, for its server", function()
+    gives("nil closed", [[
+      local called
+      serve { authenticate = function()
+        server:close()
+        called = true
+        return true
+      end }
+      wait_until(function() return called and not server:stats() end)
+      return ("%s %s"):format(server:stats())
+    ]])
+  end)
+
+  for _, hook in ipairs { "on_request", "on_response", "balance" } do
+    for _, way in ipairs { "close", "drain" } do
+      it(("may be %s, for its server: %s"):format(hook, way), function()
+        gives("true closed", ([[
+          local called
+          serve { %s = function(first)
+            called = true
+            server:%s()
+            client:close()
+            collectgarbage()
+            return first[1]
+          end }
+          wait_until(is_connected)
+          ask()
+          wait_until(function() return not server:stats() end)
+          return tostring(called) .. " " .. select(2, server:stats())
+        ]]):format(hook, way))
+      end)
+    end
+  end
+
+  it("may be on_tunnel_up or on_tunnel_down, for its server", function()
+    gives("closed", [[
+      serve { on_tunnel_up = function() server:close() end,
+        on_tunnel_down = function() server:close() end }
+      wait_until(function() return not server:stats() end)
+      return (select(2, server:stats()))
+    ]])
+  end)
+end)
+
+describe("an endless loop", function()
+  local budget = { task_budget = 100000000 }
+
+  it("is ended in a coroutine that was made by another task", function()
+    local ended = script.run(budget, [[
+      made = coroutine.create(function() while true do end end)
+      wrapped = coroutine.wrap(function() while true do pcall(error) end end)
+    ]], [[
+      require "reverst".sleep(0.01)
+      return coroutine.resume(made)
+    ]], "require 'reverst'.sleep(0.02) return wrapped()")
+    assert.same({ true, false, false }, { ended[1].ok, ended[2].ok,
+      ended[3].ok })
+  end)
+
+  it("is ended in a text that grows for ever", function()
+    fails("not enough memory", [[
+      local text = "x"
+      while true do text = text .. text end
+    ]], { memory_limit = 32 * 1024 * 1024 })
+  end)
+
+  it("is ended in a chunk that is loaded", function()
+    fails("ran too long", "load 'while true do end' ()", budget)
+  end)
+
+  it("is ended in an iterator, a gsub, a require", function()
+    for _, code in ipairs {
+      "for _ in function() return 1 end do end",
+      "('x'):gsub('x', function() while true do end end)",
+      "package.preload.endless = function() while true do end end "
+        .. "require 'endless'",
+      "xpcall(error, function() while true do end end) return 1",
+    } do
+      assert.is_false(run(code, budget).ok)
+    end
+  end)
+
+  it("is ended though the script has a hook of its own elsewhere", function()
+    fails("ran too long", [[
+      local other = coroutine.create(function() end)
+      debug.sethook(other, function() end, "l")
+      coroutine.resume(other)
+      while true do end
+    ]], budget)
+  end)
+end)
+
+describe("a wait", function()
+  it("may be in pcall, in iterators and in metamethods written in Lua", function()
+    gives("index call add close", [[
+      local said = {}
+      local object = setmetatable({}, {
+        __index = function(_, key) reverst.sleep(0) return key end,
+        __call = function() reverst.sleep(0) return "call" end,
+        __add = function() reverst.sleep(0) return "add" end,
+        __close = function() reverst.sleep(0) table.insert(said, "close") end,
+      })
+      do
+        local guard <close> = object
+        table.insert(said, object.index)
+        table.insert(said, (select(2, pcall(object))))
+        for sum in function() return not said[3] and object + 1 or nil end do
+          table.insert(said, sum)
+        end
+      end
+      return table.concat(said, " ")
+    ]])
+  end)
+
+  for name, code in pairs {
+    ["coroutine.wrap"] = "coroutine.wrap(function() reverst.sleep(0) end)()",
+    ["a coroutine"] =
+      "assert(coroutine.resume(coroutine.create(reverst.sleep), 0))",
+    ["table.sort"] =
+      "table.sort({ 2, 1 }, function() reverst.sleep(0) end)",
+    ["string.gsub"] =
+      "('x'):gsub('x', function() reverst.sleep(0) end)",
+    ["__tostring"] = [[tostring(setmetatable({}, {
+      __tostring = function() reverst.sleep(0) end }))]],
+    ["require"] = [[package.preload.waits = function() reverst.sleep(0) end
+      require "waits"]],
+    ["a message handler"] = [[
+      local _, message = xpcall(error, function()
+        return select(2, pcall(reverst.sleep, 0))
+      end)
+      error(message)]],
+  } do
+    it("is refused in " .. name .. ", and says why", function()
+      fails("waits, and cannot do so here", code)
+    end)
+  end
+
+  it("is refused in __gc, and in what loads a file", function()
+    gives("sleep waits, and cannot do so here", [[
+      local message
+      setmetatable({}, { __gc = function()
+        message = select(2, pcall(reverst.sleep, 0))
+      end })
+      collectgarbage()
+      collectgarbage()
+      return message:match "sleep waits.*here"
+    ]])
+  end)
+end)
+
+describe("what misbehaves when it is collected or closed", function()
+  it("is logged, and nothing else", function()
+    local result, log = run [[
+      setmetatable({}, { __gc = function() error "in __gc" end })
+      collectgarbage()
+      collectgarbage()
+      return "fine"
+    ]]
+    assert.equal("fine", result.text)
+    assert.equal("lua_warning", log[1].event)
+  end)
+
+  it("may come back to life, and finds what it held closed", function()
+    gives("closed closed", [[
+      serve {}
+      local kept
+      local holder = setmetatable({ client }, { __gc = function(holder)
+        kept = holder[1]
+      end })
+      client:close()
+      wait_until(function() return client:is_connected() == nil end)
+      client, holder = nil, nil
+      collectgarbage()
+      collectgarbage()
+      local task = reverst.spawn(function() end)
+      task:wait()
+      return select(2, kept:is_connected()) .. " " .. select(2, kept:close())
+    ]])
+  end)
+
+  it("may fail, wait, or cancel its own task, which ends all the same", function()
+    local ended = script.run_and_stop({}, [[
+      local guard <close> = setmetatable({}, { __close = function()
+        error {}
+      end })
+      require "reverst".sleep(10)
+    ]], [[
+      local reverst = require "reverst"
+      local task
+      local guard <close> = setmetatable({}, { __close = function()
+        task:cancel()
+        task:wait()
+      end })
+      task = reverst.spawn(function()
+        local inner <close> = setmetatable({}, { __close = function()
+          task:cancel()
+          task:wait()
+        end })
+        reverst.sleep(10)
+      end)
+      reverst.sleep(10)
+    ]])
+    assert.equal(2, #ended)
+    for _, result in ipairs(ended) do
+      assert.equal("it was cancelled", result.text)
+    end
+  end)
+end)
+
+describe("the coroutine of a task", function()
+  -- `other` is one that sleeps
+  local sleeper = [[
+    local other, task
+    task = reverst.spawn(function()
+      other = coroutine.running()
+      reverst.sleep(0.05)
+      THEN
+      return "slept"
+    end)
+    wait_until(function() return other end)
+  ]]
+
+  local function with_sleeper(code, action)
+    return sleeper:gsub("THEN", action or "") .. code
+  end
+
+  it("may be resumed by another: it cannot wait there, and fails", function()
+    gives("true nil", with_sleeper [[
+      local ok, result = coroutine.resume(other)
+      return tostring(ok) .. " " .. tostring((task:wait()))
+    ]])
+    gives("false", with_sleeper([[
+      local ok, result = coroutine.resume(other)
+      assert(result:find "cannot do so here", result)
+      task:wait()
+      return tostring(ok)
+    ]], "reverst.sleep(0)"))
+  end)
+
+  it("may be closed by another, and fails", function()
+    gives("true nil", with_sleeper [[
+      local ok = coroutine.close(other)
+      return tostring(ok) .. " " .. tostring((task:wait()))
+    ]])
+  end)
+
+  it("may cancel itself where another has resumed it", function()
+    gives("true nil", with_sleeper([[
+      local ok, result = coroutine.resume(other)
+      return tostring(ok) .. " " .. tostring((task:wait()))
+    ]], "task:cancel()"))
+  end)
+
+  it("may end all where another has resumed it", function()
+    local ended = script.run({}, with_prelude(with_sleeper([[
+      coroutine.resume(other)
+      reverst.sleep(0)
+    ]], "end_all()")))
+    assert.same({ number = 1, ok = false, text = "it was cancelled" }, ended[1])
+  end)
+end)
+
+describe("memory that is short", function()
+  it("fails calls into C, and nothing else", function()
+    gives("fine", [[
+      local calls = { reverst.sleep, reverst.spawn, http.get, reverst.client,
+        reverst.server, require "reverst.crypto".random,
+        require "reverst.json".encode, require "reverst.log".info }
+      local arguments = { 0, function() end, "http://127.0.0.1:1/",
+        { origin = "1" }, { groups = {} }, 10000, { { {} } }, "event" }
+      local hoard = {}
+      for round = 1, 40 do
+        pcall(function()
+          while true do
+            hoard = { hoard, ("x"):rep(100000 // round) .. #hoard }
+          end
+        end)
+        for i, call in ipairs(calls) do pcall(call, arguments[i]) end
+      end
+      hoard = nil
+      collectgarbage()
+      return "fine"
+    ]], { memory_limit = 8 * 1024 * 1024, task_budget = 20000000000,
+      task_timeout = 60000000000 })
+  end)
+end)
