@@ -184,6 +184,23 @@ describe("a script", function()
     end)
   end
 
+  it("that only waits for what it spawned is ended by a signal", function()
+    local script = start [[
+      local reverst = require "reverst"
+      local task = reverst.spawn(function()
+        reverst.spawn(function() reverst.sleep(1000) end)
+        print "begun"
+        io.stdout:flush()
+        while true do reverst.sleep(0.01) end
+      end)
+      task:wait()]]
+    script:wait_for "begun"
+    local start_time = os.time()
+    script:signal "TERM"
+    assert.same({ "exit", 0 }, { script:wait() })
+    assert.is_true(os.time() - start_time < 10)
+  end)
+
   it("is ended by a signal while it computes", function()
     local script = start "print 'begun' io.stdout:flush() while true do end"
     script:wait_for "begun"
