@@ -128,3 +128,68 @@ describe("auth.external", function()
     assert.is_nil(server:text "errors":find("71777", 1, true))
   end)
 end)
+
+describe("a service among other strategies", function()
+  local function start_with(strategy)
+    server = host.start_server { host.config(strategy:gsub("ENDPOINT",
+      ("http://%s/"):format(host.origin_address()))) }
+  end
+
+  it("may be down when auth.any has another", function()
+    start_with [[any { auth.external { endpoint = "ENDPOINT" },
+      auth.bearer { token = "backup" } }]]
+    local client = start_client "backup"
+    answer(host.accept_request(), "500 Oops")
+    client:wait_for "registered"
+    local other = start_client "other"
+    answer(host.accept_request(), "500 Oops")
+    other:wait_for "server error"
+    assert.matches("answered 500; wrong token",
+      server:wait_for_event { event = "authenticate_failed" }.error)
+  end)
+
+  it("may be joined by a function that names the tunnel", function()
+    start_with [[all { auth.external { endpoint = "ENDPOINT" },
+      function(registration) return { name = "blue" } end }]]
+    local client = start_client()
+    answer(host.accept_request(), "200 OK")
+    client:wait_for "registered"
+    assert.equal("blue", server:wait_for_event { event = "tunnel_up" }.name)
+  end)
+end)
+
+describe("the function in the README", function()
+  it("does what is written beside it", function()
+    local file = assert(io.open("README.md", "rb"))
+    local code = file:read "a":match "\n(authenticate = function%(registration%)\n.-\nend,)\n```"
+    file:close()
+    server = host.start_server { host.write("config.lua", ([[
+      local http = require "reverst.http"
+      return { groups = { app = { hosts = { "app.test" }, %s } } }]]):format(
+        code:gsub("https://teams.example.com",
+          "http://" .. host.origin_address()))) }
+
+    local client = start_client()
+    local connection = host.accept_request()
+    assert.matches("^POST /token HTTP/1.1\r\n.*\r\n\r\n", connection:received())
+    host.wait_until(function()
+      return connection:received():match "\r\n\r\nt0ken$"
+    end, "the body")
+    answer(connection, "200 OK", "X-Team: blue\r\n")
+    client:wait_for "registered"
+    assert.equal("blue", server:wait_for_event { event = "tunnel_up" }.name)
+
+    client = start_client "wrong"
+    answer(host.accept_request(), "404 Not Found")
+    client:wait_for "unauthorized"
+    assert.equal("no such token", refusal "unauthorized")
+
+    client = start_client()
+    host.accept_request():close()
+    client:wait_for "server error"
+
+    host.start_client(server, { "--username", "u", "--password", "p" })
+      :wait_for "unauthorized"
+    assert.equal("expected a token", refusal "unauthorized")
+  end)
+end)

@@ -22,8 +22,8 @@ local text = require "reverst.text"
 ---@field token_path? string a file, read again before each dial
 ---@field scheme? string what stands before the credentials, instead of Basic or Bearer
 ---@field name? string what the server's log calls this tunnel
----@field weight? integer told to the server; round robin does not weigh
----@field labels? table<string, string>|string[] what authenticate may look at
+---@field weight? integer its share in policies that weigh
+---@field labels? table<string, string>|string[] what authenticate and policies may look at
 ---@field metadata? table<string, string> anything else that a registration says
 ---@field max_idle_timeout? reverst.Duration default "1m"
 ---@field keep_alive_period? reverst.Duration|false default "10s"

@@ -272,11 +272,11 @@ options.client = {
   },
   {
     key = "weight", flag = "weight", argument = "NUMBER", type = "weight",
-    help = "told to the server, 1 to 65535; round robin does not weigh",
+    help = "its share, 1 to 65535, in policies that weigh",
   },
   {
     key = "labels", flag = "label", argument = "KEY=VALUE", type = "label",
-    many = true, help = "what the server's authenticate may look at",
+    many = true, help = "what the server's authenticate and policies may look at",
   },
   {
     key = "max_idle_timeout", flag = "max-idle-timeout",
