@@ -319,8 +319,10 @@ describe("auth.external", function()
   end)
 
   it("never passes on what would be another header", function()
-    rejects("control characters", auth.external { endpoint = endpoint },
+    rejects("malformed", auth.external { endpoint = endpoint },
       registration("bearer", "x\r\nx-admin: 1"))
+    rejects("malformed", auth.external { endpoint = endpoint, scheme = "*" },
+      registration("be\127arer", "x"))
     assert.is_nil(asked)
   end)
 

@@ -75,15 +75,15 @@ describe("reverst check", function()
     local config = host.config()
     host.make_certificate "other"
     for message, extra in pairs {
-      ["the private key cannot be used"] = { "-k", host.path "other.key" },
-      ["the certificate cannot be used"] = { "-c", config },
-      ["the secret cannot be used"] =
+      ["tunnel.private_key_path: %s: the private key cannot be used"] = { "-k", host.path "other.key" },
+      ["tunnel.certificate_path: %s: the certificate cannot be used"] = { "-c", config },
+      ["secret_path: %s: the secret cannot be used"] =
         { "--secret-path", host.write("short", "x") },
     } do
       local status, output, errors = check(config, table.unpack(extra))
       assert.same({ 1, "" }, { status, output })
-      assert.truthy(errors:find("reverst check: " .. message .. "\n", 1, true),
-        errors)
+      assert.truthy(errors:find("reverst check: "
+        .. message:format(extra[2]) .. "\n", 1, true), errors)
       assert.truthy(errors:find("path=" .. extra[2], 1, true))
     end
   end)

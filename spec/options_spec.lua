@@ -227,7 +227,7 @@ describe("a value", function()
 
   it("may be a group", function()
     check_all("group", { "app", "a.example", "größe", ("x"):rep(255) },
-      { "", "a\n", "\255", ("x"):rep(256), 7 })
+      { "", "a\n", "\255", ("x"):rep(256), 7, " a", "a " })
   end)
 
   it("may be a count", function()

@@ -200,6 +200,8 @@ function types.group(_, value)
     or not utf8.len(value) then
     return nil, ("%s: a group's name has 1 to 255 bytes, UTF-8, and no "
       .. "control characters"):format(got(value))
+  elseif value:match "^%s" or value:match "%s$" then
+    return nil, ("%s: white space at an end"):format(got(value))
   end
   return value
 end

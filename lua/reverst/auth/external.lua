@@ -53,7 +53,7 @@ local function check_headers(value)
     return 'expected a table, such as { ["x-api-key"] = "..." }'
   end
   for _, key in ipairs(text.sorted_keys(value)) do
-    if type(key) ~= "string" or not key:match "^[%w!#$%%&'*+.^_`|~-]+$" then
+    if not strategy.is_token(key) then
       return ("%s is not the name of a header"):format(
         type(key) == "string" and text.quoted(key) or tostring(key))
     elseif ours[key:lower()] then
@@ -154,8 +154,9 @@ return function(options)
     if not registration.credentials
       or scheme and registration.scheme ~= scheme then
       return false, ("expected %s credentials"):format(scheme or "any")
-    elseif registration.credentials:find "[%c\127]" then
-      return false, "the credentials have control characters"
+    elseif registration.credentials:find "[%c\127]"
+      or not strategy.is_token(registration.scheme) then
+      return false, "the credentials are malformed"
     end
     -- here, since it needs an engine, and reverst check does without
     local http = require "reverst.http"

@@ -95,8 +95,13 @@ local function check_known(name, options, known)
   end
 end
 
--- the token of RFC 9110 section 5.6.2
-local token = "^[%w!#$%%&'*+.^_`|~-]+$"
+--- Is it a token of RFC 9110, section 5.6.2?
+---@param value any
+---@return boolean
+function strategy.is_token(value)
+  return type(value) == "string"
+    and value:match "^[%w!#$%%&'*+.^_`|~-]+$" ~= nil
+end
 
 local checks = {}
 
@@ -111,7 +116,7 @@ function checks.text(value)
 end
 
 function checks.scheme(value)
-  if type(value) ~= "string" or not value:match(token) then
+  if not strategy.is_token(value) then
     return 'expected one word, such as "Bearer"'
   end
 end
