@@ -161,3 +161,35 @@ describe("the log and the client's words", function()
     assert.is_nil(programs.transcript():find("71777", 1, true))
   end)
 end)
+
+describe("a client in Lua", function()
+  it("registers with the credentials that it was given", function()
+    start [[
+      return auth.any {
+        auth.basic { username = "u", password = "p" },
+        auth.bearer { token = "t" },
+      }(registration)
+    ]]
+    local script = host.write("script.lua", ([[
+      local auth, reverst = require "reverst.auth", require "reverst"
+      local function start(credentials, wanted)
+        local client
+        client = assert(reverst.client { address = %q, server_name = "localhost",
+          ca_path = %q, group = "app", origin = "8080",
+          credentials = credentials,
+          on_connected = function() print "connected" client:close() end,
+          on_disconnected = function(event)
+            print(event.reason) client:close()
+          end })
+      end
+      start(auth.basic_credentials("u", "p"))
+      start(auth.bearer_credentials "t")
+      start(auth.bearer_credentials "wrong")
+      start()
+    ]]):format(server.tunnel, host.path "server.crt"))
+    local status, output = host.run { "run", script }
+    assert.equal(0, status)
+    assert.equal(2, select(2, output:gsub("connected\n", "")))
+    assert.equal(2, select(2, output:gsub("unauthorized\n", "")))
+  end)
+end)

@@ -75,8 +75,10 @@ describe("reverst check", function()
     local config = host.config()
     host.make_certificate "other"
     for message, extra in pairs {
-      ["tunnel.private_key_path: %s: the private key cannot be used"] = { "-k", host.path "other.key" },
-      ["tunnel.certificate_path: %s: the certificate cannot be used"] = { "-c", config },
+      ["tunnel.private_key_path: %s: the private key cannot be used"] =
+        { "-k", host.path "other.key" },
+      ["tunnel.certificate_path: %s: the certificate cannot be used"] =
+        { "-c", config },
       ["secret_path: %s: the secret cannot be used"] =
         { "--secret-path", host.write("short", "x") },
     } do

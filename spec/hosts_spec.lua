@@ -1,122 +1,96 @@
--- SPDX-License-Identifier: MIT
--- Which pattern gets a host.
-local hosts = require "spec.hosts"
+-- The hosts of a group: what a configuration takes, a server takes, too.
 
-local function table_of(patterns)
-  local names, made = {}, hosts.new()
-  for i, pattern in ipairs(patterns) do
-    names[assert(made:add(pattern))] = patterns[i]
+local host = require "host"
+local hosts = require "reverst.hosts"
+local programs = require "programs"
+local World = require "world"
+
+describe("the hosts of a configuration", function()
+  local world
+
+  before_each(function() world = World.new() end)
+  after_each(function() world:close() end)
+
+  it("are names, wildcards and addresses, in lower case", function()
+    assert.same({ "a.test", "*.b.test", "*", "[::1]", "127.0.0.1", "x_1-y",
+      "[fe80::a:b]" }, hosts.check { "A.Test.", "*.B.test", "*", "[::1]",
+      "127.0.0.1", "X_1-y", "[FE80::A:b]" })
+  end)
+
+  it("are all taken by a server", function()
+    local server = world:server()
+    local parts = { "*", "*.", "a", "b.test", ".", "..", "-", "_", ":", "8", "[",
+      "]", "::1", "[::1]", "[::1", "1.2.3.4", "[:]", "[1.2.3.4]", "[a]", "@", "/",
+      "x*", "A.", "\195\188", " ", ("l"):rep(63), ("l"):rep(64), "%",
+      ("n.test."):rep(40) }
+    local count, good = 0, 0
+    for _, first in ipairs(parts) do
+      for _, second in ipairs { "", table.unpack(parts) } do
+        local written = first .. second
+        local checked = hosts.check { written }
+        count = count + 1
+        if checked then
+          good = good + 1
+          local ok, fault = server:add_group { name = "g" .. count,
+            hosts = checked, insecure = true }
+          assert(ok or fault == "REVERST_ERR_EXISTS", written .. ": "
+            .. tostring(fault))
+        end
+      end
+    end
+    assert.is_true(count > 800 and good > 60)
+  end)
+end)
+
+describe("groups of a configuration with wildcards", function()
+  before_each(function()
+    host.open()
+    host.make_certificate "server"
+  end)
+  after_each(host.close)
+
+  -- the status that a visitor of a host gets, and the group that answers
+  local function visit(server, name, path)
+    local visitor = programs.start { "curl", "--silent", "--include", "--header",
+      "Host: " .. name, "http://" .. server.http .. (path or "/") }
+    visitor:wait()
+    return visitor:text "output":match "HTTP/1.1 (%d+)",
+      visitor:text "output":match "x%-group: (%w+)"
   end
-  return function(host)
-    return names[made:find(host)]
-  end, made
-end
 
-describe("a table of hosts", function()
-  local find = table_of {
-    "app.test", "*.app.test", "*.deep.app.test", "exact.app.test",
-    "*.Upper.TEST.", "192.0.2.1", "[2001:DB8::1]", "*.test",
-  }
-
-  for _, row in ipairs {
-    { "app.test", "app.test" },
-    { "APP.test.", "app.test" },
-    { "app.test:8080", "app.test" },
-    { "a.app.test", "*.app.test" },
-    { "a.b.c.app.test", "*.app.test" },
-    { "exact.app.test", "exact.app.test" },
-    { "x.exact.app.test", "*.app.test" },
-    { "deep.app.test", "*.app.test" },
-    { "x.deep.app.test", "*.deep.app.test" },
-    { "xdeep.app.test", "*.app.test" },
-    { "x.upper.test", "*.Upper.TEST." },
-    { "xapp.test", "*.test" },
-    { "192.0.2.1", "192.0.2.1" },
-    { "[2001:db8::1]:443", "[2001:DB8::1]" },
-    { "test", nil },
-    { ".test", nil },
-    { "192.0.2.2", nil },
-    { "[2001:db8::2]", nil },
-    { "app.test.example", nil },
-    { "*.app.test", "*.app.test" },
-    { "", nil },
-    { ".", nil },
-    { "..", nil },
-  } do
-    it(("gives %q to %s"):format(row[1], row[2] or "nobody"), function()
-      assert.equal(row[2], find(row[1]))
-    end)
-  end
-
-  it("gives all that nobody has to the star alone", function()
-    local find_all = table_of { "*", "*.app.test", "app.test" }
-    assert.equal("app.test", find_all "app.test")
-    assert.equal("*.app.test", find_all "x.app.test")
-    for _, host in ipairs { "other.test", "192.0.2.1", "[::1]", "", "a" } do
-      assert.equal("*", find_all(host))
+  it("are looked up by the longest", function()
+    local server = host.start_server { host.write("config.lua", [[
+      local auth = require "reverst.auth"
+      local function group(name, hosts)
+        return { hosts = hosts, authenticate = auth.insecure(),
+          on_request = function()
+            return { status = 418, headers = { ["x-group"] = name } }
+          end }
+      end
+      return {
+        groups = {
+          exact = group("exact", { "a.test" }),
+          wild = group("wild", { "*.a.test" }),
+          deep = group("deep", { "*.deep.a.test", "*.test" }),
+        },
+        route = function(request)
+          if request.path == "/wild" then return "wild" end
+          if request.path == "/none" then return "none" end
+          if request.path == "/answer" then return { status = 410 } end
+        end,
+      }]]) }
+    local seen = {}
+    for _, name in ipairs { "a.test", "A.test.:80", "x.a.test", "y.x.a.test",
+      "x.deep.a.test", "deep.a.test", "b.test", "test", "a.test.example" } do
+      local status, group = visit(server, name)
+      seen[#seen + 1] = name .. " " .. status .. " " .. tostring(group)
     end
-  end)
-
-  it("matches no address by a wildcard", function()
-    local find_one = table_of { "*.example" }
-    assert.equal("*.example", find_one "1.2.3.example")
-    for _, host in ipairs { "1.2.3.4", "[::ffff:1.2.3.4]", "[::1]", "4" } do
-      assert.is_nil(find_one(host))
-    end
-  end)
-
-  it("matches no wildcard with a name that no DNS knows", function()
-    local name = ("a."):rep(125) .. "test" -- 254 bytes
-    assert.equal("*.test", find(name))
-    assert.equal("*.test", find("a" .. name))
-    assert.is_nil(find("aa" .. name))
-    assert.is_nil(find(("a."):rep(8000) .. "test"))
-    local find_all = table_of { "*", "*.test" }
-    assert.equal("*", find_all("aa" .. name))
-  end)
-
-  it("finds an exact name of any length", function()
-    local long = ("a"):rep(300) .. ".test"
-    assert.equal(long, (table_of { long, "*.test" })(long))
-  end)
-
-  it("does not find what was removed", function()
-    local find_one, made = table_of { "*", "*.test", "app.test" }
-    made:remove(3)
-    assert.equal("*.test", find_one "app.test")
-    made:remove(2)
-    assert.equal("*", find_one "app.test")
-    made:remove(1)
-    assert.is_nil(find_one "app.test")
-  end)
-
-  it("takes nothing twice", function()
-    local _, made = table_of { "*", "*.test", "app.test" }
-    for i, pattern in ipairs { "*", "*.TEST.", "App.Test" } do
-      local added, fault, other = made:add(pattern)
-      assert.is_nil(added)
-      assert.equal("REVERST_ERR_EXISTS", fault)
-      assert.equal(i, other)
-    end
-    assert.is_truthy(made:add "test") -- not the same as its wildcard
-  end)
-
-  it("names what is wrong with a pattern", function()
-    local star, name, host = "a star stands", "behind *. comes",
-      "this is not a host name"
-    local made = hosts.new()
-    for pattern, text in pairs {
-      ["*foo"] = star, ["a.*.b"] = star, ["**"] = star, ["*.*.test"] = star,
-      ["a.*"] = star, ["foo*.test"] = star, ["*:80"] = star,
-      ["*."] = name, ["*..test"] = name, ["*.1"] = name, ["*.0.0.1"] = name,
-      ["*.[::1]"] = name, ["*.test:80"] = name, ["*.te st"] = name,
-      [""] = host, ["app.test:80"] = host, ["a b"] = host,
-      ["user@app.test"] = host, ["[::1"] = host, ["app.test/"] = host,
-    } do
-      local added, fault, why = made:add(pattern)
-      assert.is_nil(added, pattern)
-      assert.equal("REVERST_ERR_INVALID", fault)
-      assert.equal(text, why:sub(1, #text), pattern)
-    end
+    assert.same({ "a.test 418 exact", "A.test.:80 418 exact",
+      "x.a.test 418 wild", "y.x.a.test 418 wild", "x.deep.a.test 418 deep",
+      "deep.a.test 418 wild", "b.test 418 deep", "test 404 nil",
+      "a.test.example 404 nil" }, seen)
+    assert.same({ "418", "wild" }, { visit(server, "a.test", "/wild") })
+    assert.same({ "404" }, { visit(server, "a.test", "/none") })
+    assert.same({ "410" }, { visit(server, "a.test", "/answer") })
   end)
 end)

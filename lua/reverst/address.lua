@@ -15,8 +15,36 @@ function address.is_name(host)
   return true
 end
 
+-- how many groups of 16 bits a part of an IPv6 address has; nil: it is none
+local function count_groups(part)
+  local count = 0
+  if part == "" then
+    return count
+  end
+  for group in (part .. ":"):gmatch "([^:]*):" do
+    if address.is_v4(group) then
+      count = count + 2
+    elseif group:match "^%x%x?%x?%x?$" then
+      count = count + 1
+    else
+      return nil
+    end
+  end
+  return count
+end
+
+--- Without brackets (RFC 4291, section 2.2).
 function address.is_v6(host)
-  return host:match "^[%x:.]+$" ~= nil and host:find(":", 1, true) ~= nil
+  local tail = host:match ":([^:]*)$"
+  if not tail or host:sub(1, -#tail - 1):find(".", 1, true) then
+    return false -- an address of IPv4 stands at the end, if anywhere
+  end
+  local before, after = host:match "^(.-)::(.*)$"
+  if not before then
+    return count_groups(host) == 8
+  end
+  local first, second = count_groups(before), count_groups(after)
+  return first ~= nil and second ~= nil and first + second < 8
 end
 
 function address.is_v4(host)

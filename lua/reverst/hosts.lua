@@ -8,7 +8,8 @@ local hosts = {}
 local example = '{ "app.example.com", "*.app.example.com" }'
 
 local function check_wildcard(written, host)
-  if written == "*" or host:match "^%*%." and address.is_name(host:sub(3)) then
+  if written == "*" or host:match "^%*%." and address.is_name(host:sub(3))
+    and not host:match "%.%d+$" then -- that would be an address
     return host
   end
   local rest = host:match "^%*([^*.].*)$"

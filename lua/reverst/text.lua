@@ -33,7 +33,7 @@ function text.nearest(word, choices)
   local best
   -- longer words are not worth the time
   local least = #word <= 64 and math.max(1, #word // 3) or 0
-  for _, choice in ipairs(choices) do
+  for _, choice in ipairs(least > 0 and choices or {}) do
     local steps = distance(word:lower(), choice:lower())
     if steps <= least and steps < #choice then
       best, least = choice, steps - 1
