@@ -10,7 +10,6 @@
 #include <reverst/values.h>
 
 #include "lua/handle.h"
-#include "lua/log.h"
 #include "lua/pairs.h"
 #include "lua/task.h"
 
@@ -293,8 +292,8 @@ static void on_ended(struct rv_lua_task *task, const char *error) {
   struct request *request = (struct request *)task;
 
   if (error && !task->cancelled)
-    rv_lua_log_text(
-        task->lua, REVERST_LOG_ERROR, "handle_failed", "error", error);
+    rv_lua_complain(task->lua, &task->lua->handle_complaint, "handle_failed",
+        NULL, "handle", error);
   request->has_task = false;
   if (request->request && !request->has_finished)
     fail_request(request);

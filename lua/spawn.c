@@ -10,7 +10,6 @@
 
 #include "lua/engine.h"
 #include "lua/handle.h"
-#include "lua/log.h"
 #include "lua/script.h"
 #include "lua/task.h"
 
@@ -71,9 +70,11 @@ static void on_returned(struct rv_lua_task *task, lua_State *L) {
 }
 
 static void keep_error(struct rv_lua_spawned *spawned, const char *error) {
+  struct rv_lua *lua = spawned->task.lua;
+
   if (LIST_EMPTY(&spawned->waiters) && !spawned->task.cancelled)
-    rv_lua_log_text(
-        spawned->task.lua, REVERST_LOG_ERROR, "task_failed", "error", error);
+    rv_lua_complain(
+        lua, &lua->task_complaint, "task_failed", NULL, "reverst.spawn", error);
   if (spawned->handle)
     spawned->error = strdup(error);
 }

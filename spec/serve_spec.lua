@@ -101,7 +101,7 @@ describe("a client that answers itself", function()
           end
           assert(request:read() == nil)
         elseif request.path == "/limit" then
-          count = select(3, request:body(1000))
+          count = select(3, request:body "1KB")
         else
           count = "unread"
         end
@@ -163,6 +163,7 @@ describe("a client that answers itself", function()
   for name, row in pairs {
     ["raises an error"] = { "error 'boom'", "boom" },
     ["raises a table"] = { "error {}", "the error object is a table" },
+    ["gives no size"] = { "request:body 'much'", "expected a size" },
     ["raises nil"] = { "error(nil)", "the error object is a nil" },
     ["raises what cannot be a text"] = { [[
       error(setmetatable({}, { __tostring = function() error "no" end }))
@@ -194,6 +195,15 @@ describe("a client that answers itself", function()
       assert.matches(row[2], log[1].text)
     end)
   end
+
+  it("is in the log once a second, however many visitors it fails", function()
+    local result, log = run [[
+      serve(function(request) error "always" end)
+      for i = 1, 20 do assert(ask("/").status == 500) end
+    ]]
+    assert.is_true(result.ok)
+    assert.is_true(#log >= 1 and #log <= 5)
+  end)
 
   it("answers 500 when it returns nothing", function()
     gives("500", [[

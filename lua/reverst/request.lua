@@ -1,6 +1,7 @@
 -- Requests that a client answers itself: what `handle` of reverst.client gets.
 
 local headers = require "reverst.headers"
+local size = require "reverst.size"
 local text = require "reverst.text"
 
 ---@class reverst.Response
@@ -66,14 +67,19 @@ function Request:read(max)
   return bytes, message, code
 end
 
+local function check_size(value)
+  local bytes, message = size.parse(value)
+  return bytes or error("body: " .. message, 3)
+end
+
 --- The whole body, or what is left of it (waits).
----@param limit? integer so many bytes at most; default 1 MiB
+---@param limit? string|integer no more than that; default "1MiB"
 ---@return string|nil
 ---@return string|nil message
 ---@return string|nil code "REVERST_ERR_LIMIT", "REVERST_ERR_CLOSED"
 function Request:body(limit)
   local pieces, length = {}, 0
-  limit = limit or DEFAULT_BODY
+  limit = limit and check_size(limit) or DEFAULT_BODY
   while true do
     local bytes, message, code = self:read()
     if message then

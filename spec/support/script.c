@@ -3,8 +3,8 @@
    run(options, code...): each is a task that gets its number; until all have
    ended; they may call end_all().  Gives a list, in the order of their ends, of
    { number, ok, text }: the first result, or the error; and a list of log
-   entries, { event, text }.  run_and_stop: as soon as all have begun, what
-   waits is ended. */
+   entries, { event, text }: the texts of all fields, a line each. run_and_stop:
+   as soon as all have begun, what waits is ended. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,14 +51,20 @@ struct run {
 static void on_log(const struct reverst_log_entry *entry, void *user_data) {
   struct run *run = user_data;
   struct entry *kept;
+  size_t i, length;
 
   if (run->entry_count == MAX_ENTRIES)
     return;
   kept = &run->entries[run->entry_count++];
   snprintf(kept->event, sizeof(kept->event), "%s", entry->event);
-  if (entry->field_count > 0 && entry->fields[0].text)
-    snprintf(kept->text, sizeof(kept->text), "%.*s",
-        (int)entry->fields[0].text_length, entry->fields[0].text);
+  for (i = 0; i < entry->field_count; ++i) {
+    if (!entry->fields[i].text)
+      continue;
+    length = strlen(kept->text);
+    snprintf(kept->text + length, sizeof(kept->text) - length, "%s%.*s",
+        length > 0 ? "\n" : "", (int)entry->fields[i].text_length,
+        entry->fields[i].text);
+  }
 }
 
 static int load_code(lua_State *L) {
