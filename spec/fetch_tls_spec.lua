@@ -360,6 +360,23 @@ describe("a fetch over TLS", function()
       end)
     end)
 
+    check("may be late at the moment when its connection is", function()
+      for _ = 1, 3 do
+        local one = start(listener and { port = listener:address():match "%d+$" }
+          or listen(), "/", { connect_timeout = 30, timeout = 30 })
+        local from = os.clock()
+        loop:poll()
+        loop:poll()
+        while os.clock() - from < 0.06 do end -- both are due by now
+        local result = finish(one)
+        assert.equal("REVERST_ERR_TIMEOUT", result.error)
+        local connection = accept()
+        loop:wait(function()
+          return connection:state().closed
+        end)
+      end
+    end)
+
     check("may be cancelled within the handshake", function()
       local one = start(listen())
       local connection = accept()

@@ -193,9 +193,11 @@ static void fail_by_cause(
 
 void rv_fetch_note_unreachable(struct rv_exchange *exchange, int error,
     const char *reason, void *user_data) {
-  struct reverst_fetch *fetch =
-      rv_container_of(exchange->downstream, struct reverst_fetch, waker);
+  struct reverst_fetch *fetch;
   (void)user_data;
+  if (exchange->downstream == NULL) /* it was let go of in the same turn */
+    return;
+  fetch = rv_container_of(exchange->downstream, struct reverst_fetch, waker);
   fetch->error = error;
   (void)snprintf(fetch->words, sizeof(fetch->words), "%s", reason);
   if (fetch->words[0] >= 'A' && fetch->words[0] <= 'Z')
