@@ -39,7 +39,16 @@ register registrations_per_s_1 one after another, per second
 register refused_1 one after another, refused
 register registrations_per_server_cpu_s_64 64 at once, per server CPU-s
 register registrations_per_s_64 64 at once, per second
-register refused_64 64 at once, refused'
+register refused_64 64 at once, refused
+policy us_c server CPU per request, us: round robin in C
+policy us_round_robin round robin in Lua
+policy us_least_conn least_conn
+policy us_ip_hash ip_hash
+policy us_function a function: path, labels of four tunnels
+policy ratio_round_robin times that of C: round robin in Lua
+policy ratio_least_conn least_conn
+policy ratio_ip_hash ip_hash
+policy ratio_function a function'
 
 headline() {
   case $1 in
@@ -50,6 +59,7 @@ headline() {
   up) echo "$bodies bodies of $((body_size / 1000000)) MB up, at once" ;;
   idle) echo "memory of the server with idle tunnels" ;;
   register) echo "$registrations registrations" ;;
+  policy) echo "policies with 4 tunnels, $connections connections, $seconds s" ;;
   esac
 }
 

@@ -6,7 +6,22 @@
 
 origin=127.0.0.1:28080 tunnel=127.0.0.1:27171 front=127.0.0.1:28181
 host=bench.test body_size=100000000
-children=()
+children=() config=config.lua
+
+# what is compared with round robin in C: each as in config.lua
+declare -A policies=(
+  [c]='"round_robin"'
+  [round_robin]='balance.round_robin().choose'
+  [least_conn]='balance.least_conn()'
+  [ip_hash]='balance.ip_hash()'
+  [function]='function(tunnels, request)
+    local zone = request.path:sub(1, 3) == "/eu" and "eu" or "us"
+    for i = 1, #tunnels do
+      if tunnels[i].labels.zone == zone then return tunnels[i] end
+    end
+    return tunnels[request.method == "GET" and 1 or #tunnels]
+  end'
+)
 
 make_files() {
   "$binaries/reverst" certificate -c "$work/server.crt" -k "$work/server.key" \
@@ -17,6 +32,16 @@ return { groups = { bench = { hosts = { "$host" },
   authenticate = require "reverst.auth".basic {
     username = "user", password = "pass" } } } }
 TEXT
+  local policy
+  for policy in "${!policies[@]}"; do
+    cat >"$work/policy-$policy.lua" <<TEXT
+local balance = require "reverst.balance"
+return { groups = { bench = { hosts = { "$host" },
+  authenticate = require "reverst.auth".basic {
+    username = "user", password = "pass" },
+  balance = ${policies[$policy]} } } }
+TEXT
+  done
   cat >"$work/groups.yml" <<TEXT
 groups:
   "bench":
@@ -80,7 +105,7 @@ start_server() {
   case $side in
   reverst)
     start server "$binaries/reverst" -l warn -n localhost "${files[@]}" \
-      "${addresses[@]}" "$work/config.lua"
+      "${addresses[@]}" "$work/$config"
     ;;
   go)
     if [ -n "${REVERST_GO_SERVER:-}" ]; then

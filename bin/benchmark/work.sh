@@ -65,6 +65,37 @@ work_get() { get_through forward "$connections"; }
 work_handler() { get_through handler "$connections"; }
 work_latency() { get_through forward 1; }
 
+# CPU of the server alone, in microseconds, for a request with each policy in
+# turn; and its ratio to that of round robin in C, of the same round.
+work_policy() {
+  local policy requests failed used per_request base=''
+  [ "$side" = reverst ] || return 0
+  for policy in c round_robin least_conn ip_hash function; do
+    config=policy-$policy.lua
+    start_origin
+    start_server
+    for _ in 1 2 3 4; do start_client handler; done
+    config=config.lua
+    wait_for_tunnel || return
+    sleep 1
+    server_cpu=$(cpu "$server")
+    read -r requests _ _ _ failed < <(
+      timeout $((seconds + 20)) wrk -t1 "-c$connections" "-d${seconds}s" \
+        -s bin/benchmark/wrk.lua -H "Host: $host" "http://$front$page" |
+        tail -n 1
+    )
+    used=$(($(cpu "$server") - server_cpu))
+    [ "${failed:-1}" = 0 ] || return
+    per_request=$(quotient $((used * 1000000 / ticks)) "${requests:-0}") ||
+      return
+    note "us_$policy" "$per_request"
+    base=${base:-$per_request}
+    [ "$policy" = c ] ||
+      note "ratio_$policy" "$(quotient "$per_request" "$base")" || return
+    stop_children
+  done
+}
+
 # bulk DIRECTION PATH CURL-ARGUMENT...: all bodies at once, each to its end
 bulk() {
   local pids=() pid i start end

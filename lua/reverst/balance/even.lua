@@ -58,17 +58,19 @@ end
 function even.random_choose(count)
   count = arguments.count("balance.random_choose", count, 2, 1000)
   local random = math.random
+  -- the call that a place was last picked in
+  local picked, call = {}, 0
   return policy.new("random_choose", { count }, function(tunnels)
     local best, least
-    local picked = {}
     local all = #tunnels
+    call = call + 1
     -- so many different ones (R. Floyd's way)
     for last = all > count and all - count + 1 or 1, all do
       local i = random(last)
-      if picked[i] then
+      if picked[i] == call then
         i = last
       end
-      picked[i] = true
+      picked[i] = call
       local active = tunnels[i].active
       if not best or active < least then
         best, least = tunnels[i], active
