@@ -26,12 +26,17 @@ local function by_key(kind, argument, options, key_of)
   end)
 end
 
+-- "192.0.2.1:" or "[2001:db8::1]": what stands before the port
+local function address_of(peer)
+  local last = peer:find(peer:byte(1) == 91 and "]" or ":", 1, true) -- "["
+  return last and peer:sub(1, last) or peer
+end
+
 --- By the visitor's address, without its port.
 ---@param options? { weighted?: boolean }
 function keyed.ip_hash(options)
   return by_key("ip_hash", nil, options, function(request)
-    local peer = request.peer
-    return peer:match "^(.*):%d+$" or peer
+    return address_of(request.peer)
   end)
 end
 
