@@ -333,3 +333,37 @@ describe("another http address", function()
       finish(visitor, "still here$")
     end)
 end)
+
+describe("a server under load", function()
+  it("loses no request while it is reloaded, again and again", function()
+    start("", "before")
+    local client = programs.start { host.reverst, "run", host.write("client.lua",
+      ([[require "reverst".client { address = %q, server_name = "localhost",
+        ca_path = %q, group = "app", handle = function(request)
+          return { body = "PONG" }
+        end }]]):format(server.tunnel, host.path "server.crt")) }
+    server:wait_for_event { event = "tunnel_up" }
+    local visitors = {}
+    for i = 1, 4 do
+      visitors[i] = host.ask(server, "/[1-1000]", { "--parallel",
+        "--parallel-max", "16" })
+    end
+    local reloads = 0
+    repeat
+      write("group.retries = " .. reloads % 2, "after")
+      server:signal "HUP"
+      server:wait_for_event { event = "reloaded" }
+      reloads = reloads + 1
+      programs.pump()
+    until visitors[1].ending and visitors[2].ending and visitors[3].ending
+      and visitors[4].ending
+    assert.is_true(reloads > 3)
+    for _, visitor in ipairs(visitors) do
+      assert.same({ "exit", 0 }, { host.await(visitor) })
+      assert.equal(1000, select(2, visitor:text "output":gsub("PONG", "")))
+    end
+    is_all_gone()
+    client:signal "TERM"
+    assert.same({ "exit", 0 }, { client:wait() })
+  end)
+end)
