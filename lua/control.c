@@ -290,12 +290,12 @@ static void free_control(struct rv_lua_control *control) {
 
 static struct rv_lua_control *new_control(
     struct rv_lua_lineage *lineage, const char *path) {
-  struct rv_lua_control *control =
-      calloc(1, sizeof(*control) + strlen(path) + 1);
+  size_t size = strlen(path) + 1;
+  struct rv_lua_control *control = calloc(1, sizeof(*control) + size);
 
   if (!control)
     return NULL;
-  memcpy(control->path, path, strlen(path));
+  memcpy(control->path, path, size);
   control->lineage = lineage;
   control->fd = -1;
   LIST_INIT(&control->connections);

@@ -32,8 +32,10 @@ static void keep_answer(lua_State *L, struct attempt *attempt) {
   const char *text = luaL_checklstring(L, -1, &length);
 
   attempt->answer = malloc(length + 1);
-  if (!attempt->answer)
+  if (!attempt->answer) {
     luaL_error(L, "not enough memory");
+    return;
+  }
   memcpy(attempt->answer, text, length + 1);
   attempt->answer_length = length;
 }

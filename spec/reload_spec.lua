@@ -170,7 +170,7 @@ describe("a reload", function()
       ["local t = {} while true do t[#t + 1] = ('x'):rep(1 << 20) .. #t end"] =
         "not enough memory",
       ["return 7"] = "it returns a number",
-      ["require 'nobody'"] = "module 'nobody' not found",
+      ["require 'nobody'"] = 'there is no module "nobody"',
       ["os.exit = nil; return nil"] = "it returns nothing",
       ["require 'reverst.core'.stop(3)"] = "cannot end the program",
     } do

@@ -13,6 +13,7 @@ local log = require "reverst.log"
 local options = require "reverst.options"
 local record = require "reverst.record"
 local reverst = require "reverst"
+local text = require "reverst.text"
 
 local serving = {}
 
@@ -73,21 +74,26 @@ function serving.begin(server, settings, path)
   return done, message
 end
 
-local keys_of_errors = {
+-- the file at fault, by the error's name
+local keys = {
   REVERST_ERR_CERTIFICATE = "tunnel.certificate_path",
   REVERST_ERR_PRIVATE_KEY = "tunnel.private_key_path",
   REVERST_ERR_SECRET = "secret_path",
 }
 
-local function check_server(settings)
+--- Would a server start with these settings, as far as can be told without
+--- opening anything.
+---@param settings table as config.load gives them
+---@return true|nil
+---@return string|nil message with the option and its file
+function serving.check(settings)
   local ok, message, code = core.check_server(settings)
   if ok then
     return true
   end
-  local key = keys_of_errors[code]
-  local value = key and options.get(settings, key)
-  return nil, { (key and key .. ": " or "") .. (value and value .. ": " or "")
-    .. message }
+  local file = keys[code] and options.get(settings, keys[code])
+  return nil, (file and ("%s: %s: "):format(keys[code], text.printable(file))
+    or "") .. message
 end
 
 -- What may fail comes first, and is undone when the rest cannot be done.
@@ -171,7 +177,9 @@ function serving.reload(list)
   local settings, path, files = read(list)
   local ok, problems = settings, path
   if settings then
-    ok, problems = check_server(settings)
+    local message
+    ok, message = serving.check(settings)
+    problems = { message }
   end
   if not ok then
     keep_watching(files)

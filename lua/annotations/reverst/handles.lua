@@ -40,11 +40,73 @@ function Server:stats() end
 ---@return string|nil code
 function Server:reload_certificates() end
 
+--- The same from other paths, which take the place of those.
+---@param certificate_path string
+---@param private_key_path string
+---@return true|nil
+---@return string|nil message
+---@return string|nil code
+function Server:set_certificate(certificate_path, private_key_path) end
+
+--- Listens at another address for visitors; what is under way finishes at the
+--- one before. Where it cannot, nothing changes.
+---@param address string
+---@return true|nil
+---@return string|nil message
+---@return string|nil code
+function Server:set_http_address(address) end
+
+---@param nanoseconds integer|false false: waits for the last request
+---@return true|nil
+---@return string|nil message
+function Server:set_drain_timeout(nanoseconds) end
+
+--- Has it log what core.set_log_level says.
+---@return true|nil
+---@return string|nil message
+function Server:set_log_level() end
+
+--- Asks authenticate about each tunnel of a group once more.
+---@param group string
+---@param nanoseconds integer over which they are spread
+---@return true|nil
+---@return string|nil message
+---@return string|nil code
+function Server:reauthenticate(group, nanoseconds) end
+
+--- The tunnels that it has now.
+---@return reverst.TunnelStatus[]|nil
+---@return string|nil message
+function Server:tunnels() end
+
+--- What set_record was given last: how reloads know what runs.
+---@return string|nil
+function Server:record() end
+
+---@param text string
+---@return true|nil
+---@return string|nil message
+---@return string|nil code
+function Server:set_record(text) end
+
 --- Takes nothing new, lets requests under way finish, and ends.
 function Server:drain() end
 
 --- Ends at once.
 function Server:close() end
+
+---@class reverst.TunnelStatus
+---@field group string
+---@field id integer
+---@field name string
+---@field peer string
+---@field weight integer
+---@field labels table<string, string>
+---@field active integer requests under way
+---@field requests integer since it came up
+---@field latency number|nil seconds to the response head, an average
+---@field since number seconds since 1970
+---@field eligible boolean it gets requests now
 
 --- Counters, by name.
 ---@alias reverst.ServerStats table<string, integer>

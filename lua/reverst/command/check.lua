@@ -6,6 +6,7 @@ local command = require "reverst.command"
 local core = require "reverst.core"
 local options = require "reverst.options"
 local serve = require "reverst.command.serve"
+local serving = require "reverst.serving"
 local text = require "reverst.text"
 
 local check = {
@@ -61,18 +62,6 @@ local function describe(settings, path)
   end
 end
 
--- the file at fault, by the error's name
-local keys = {
-  REVERST_ERR_CERTIFICATE = "tunnel.certificate_path",
-  REVERST_ERR_PRIVATE_KEY = "tunnel.private_key_path",
-  REVERST_ERR_SECRET = "secret_path",
-}
-
-local function place_of(code, settings)
-  local file = keys[code] and options.get(settings, keys[code])
-  return file and ("%s: %s: "):format(keys[code], text.printable(file)) or ""
-end
-
 function check.run(list)
   local settings, path = serve.load(check, list)
   if not settings then
@@ -80,9 +69,9 @@ function check.run(list)
   end
   -- why not is in the log
   core.set_log_level "error"
-  local ok, message, code = core.check_server(settings)
+  local ok, message = serving.check(settings)
   if not ok then
-    command.complain(check.name, { place_of(code, settings) .. message })
+    command.complain(check.name, { message })
     return command.failure
   end
   describe(settings, path)
