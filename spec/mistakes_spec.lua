@@ -68,6 +68,15 @@ return {}]],
   { 'return { tunnel: {} }',
     "1: <name> expected near '{' (a field of a table is written: name = "
       .. 'value)' },
+  -- no text that may be a secret is shown
+  { 'return { password = "s3cret\n}',
+    "1: unfinished string near a text" },
+  { "return { password = 1 's3cret' }",
+    "1: '}' expected near a text (is a comma missing before it?)" },
+  { "return { password = 1 [[s3cret]] }",
+    "1: '}' expected near a text (is a comma missing before it?)" },
+  { 'return { password = "s3cret" & 1 }',
+    "1: attempt to perform bitwise operation on a string value (a constant)" },
   { 'local config = { groups = {} }',
     'it returns nothing (is "return" missing?), expected a table: '
       .. 'return { tunnel = ..., http = ..., groups = ... }' },

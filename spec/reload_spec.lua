@@ -365,6 +365,15 @@ describe("a reload where authenticate has changed", function()
     assert.equal(0, #server:events { event = "tunnel_down" })
   end)
 
+  it("takes another content of a file with a secret for a change", function()
+    host.write("password", "secret")
+    start 'auth.basic { username = "user", password_path = "password" }'
+    host.write("password", "secret\n")
+    assert.same({}, reload().reauthenticate)
+    host.write("password", "another")
+    assert.same({ "app" }, reload().reauthenticate)
+  end)
+
   it("takes a plain function for changed when a module's bytes have", function()
     host.write("rules.lua", "return function() return true end")
     start 'require "rules"'

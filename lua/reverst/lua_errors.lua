@@ -24,6 +24,12 @@ local function shorten(message)
       .. "Lua looks for modules (LUA_PATH)")
 end
 
+-- texts in a program may be secrets, and Lua shows those that it stumbles over
+local function without_texts(message)
+  return (message:gsub("%(constant '.-'%)", "(a constant)")
+    :gsub("near '[\"'%[].*'$", "near a text"))
+end
+
 -- the way through our own modules is of no interest
 local function is_ours(frame)
   return frame:match "^%s*reverst%.[%w_.]+:%d+: in"
@@ -50,7 +56,7 @@ end
 ---@return fun(object: any): string
 function lua_errors.handler(path)
   return function(object)
-    local message = shorten(text.error_message(object))
+    local message = without_texts(shorten(text.error_message(object)))
     if message:sub(1, #path + 1) ~= path .. ":" then
       message = path .. ": " .. message
     end
@@ -69,6 +75,7 @@ end
 ---@param message string of load
 ---@return string
 function lua_errors.explain(source, message)
+  message = without_texts(message)
   if source:match "^%s*{" then
     return message .. ' (write "return" before the table)'
   elseif message:match "'}' expected .*near [^<]*$" then
