@@ -40,7 +40,7 @@ struct connection {
 struct rv_lua_control {
   struct rv_lua_lineage *lineage;
   int fd;
-  struct event *event;
+  struct event *event, *pause; /* the latter while no descriptor is free */
   struct stat status;
   LIST_HEAD(, connection) connections;
   int count;
@@ -255,14 +255,33 @@ static void start_connection(struct rv_lua_control *control, int fd) {
     free_connection(connection);
 }
 
+/* Whoever waits would wake the loop for nothing. */
+static void pause_listening(struct rv_lua_control *control) {
+  const struct timeval second = { 1, 0 };
+
+  event_del(control->event);
+  event_add(control->pause, &second);
+}
+
+static void on_pause_over(evutil_socket_t fd, short what, void *user_data) {
+  struct rv_lua_control *control = user_data;
+
+  (void)fd;
+  (void)what;
+  event_add(control->event, NULL);
+}
+
 /* One at a time: so the loop's other events have their turns. */
 static void on_connection(evutil_socket_t fd, short what, void *user_data) {
   struct rv_lua_control *control = user_data;
   int accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
   (void)what;
-  if (accepted < 0)
+  if (accepted < 0) {
+    if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+      pause_listening(control);
     return;
+  }
   if (control->count < MAX_CONNECTIONS) {
     start_connection(control, accepted);
     return;
@@ -281,6 +300,8 @@ static void free_control(struct rv_lua_control *control) {
   }
   if (control->event)
     event_free(control->event);
+  if (control->pause)
+    event_free(control->pause);
   if (control->fd >= 0) {
     close(control->fd);
     rv_control_socket_remove(control->path, &control->status);
@@ -310,7 +331,10 @@ static int open_control(
     return -1;
   control->event = event_new(control->lineage->base, control->fd,
       EV_READ | EV_PERSIST, on_connection, control);
-  if (!control->event || event_add(control->event, NULL) < 0) {
+  control->pause =
+      event_new(control->lineage->base, -1, 0, on_pause_over, control);
+  if (!control->event || !control->pause ||
+      event_add(control->event, NULL) < 0) {
     snprintf(error, error_size, "not enough memory");
     return -1;
   }

@@ -158,11 +158,12 @@ describe("a hook that waits during a reload", function()
   end)
 
   it("may wait for another service", function()
-    start(([[
+    local body = ([[
       group.on_request = function(request)
         local response = assert(require "reverst.http".get "http://%s/slow")
         return { status = 299, body = word .. response.body }
-      end]]):format(host.origin()), "before")
+      end]]):format(host.origin())
+    start(body, "before")
     local asks = host.ask(server, "/")
     local service = host.accept_request()
     write("", "after")
@@ -171,6 +172,17 @@ describe("a hook that waits during a reload", function()
     host.answer(service, " at last")
     finish(asks, "299.*before at last$")
     is_all_gone()
+
+    write(body, "again")
+    reload()
+    host.ask(server, "/")
+    host.accept_request()
+    write("", "after")
+    reload()
+    server:signal "TERM"
+    server:wait_for_event { event = "draining" }
+    server:signal "TERM"
+    assert.same({ "exit", 0 }, { host.await(server) })
   end)
 end)
 
