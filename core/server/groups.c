@@ -114,6 +114,8 @@ int rv_groups_add(struct rv_groups *groups,
   r = add_name(groups, group, fault);
   if (r == 0)
     r = add_hosts(groups, group, options->hosts, fault);
+  if (r == REVERST_ERR_NO_MEMORY)
+    fault->what = "";
   if (r < 0) {
     take_out(groups, group);
     rv_group_release(group);

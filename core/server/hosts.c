@@ -88,11 +88,15 @@ static const char *fault_of(enum rv_host_kind kind, const char *name) {
 
 int rv_host_init(struct rv_host *host, struct rv_group *group,
     const char *pattern, const char **fault) {
+  const char *what;
+
   host->group = group;
   host->kind = kind_of(&pattern);
-  *fault = fault_of(host->kind, pattern);
-  if (*fault != NULL)
+  what = fault_of(host->kind, pattern);
+  if (what != NULL) {
+    *fault = what;
     return REVERST_ERR_INVALID;
+  }
   host->name = normal_host(pattern);
   return host->name ? 0 : REVERST_ERR_NO_MEMORY;
 }
