@@ -51,6 +51,21 @@ describe("the addresses for visitors", function()
     end
   end)
 
+  it("bound nobody by his address at a Unix socket", function()
+    local path = socket_path()
+    local server = serve {
+      http_addresses = { path, "127.0.0.1:0" }, max_connections_per_address = 1,
+    }
+    local visitors = {}
+    for i = 1, 3 do visitors[i] = world:visitor { address = path } end
+    for i = 1, 3 do
+      assert.equal("PONG\n", visitors[i]:ask():read_answer():body())
+    end
+    local tcp = world:visitor { address = server:http_address(2) }
+    assert.equal("PONG\n", tcp:ask():read_answer():body())
+    world:visitor({ address = server:http_address(2) }):await_close()
+  end)
+
   it("may be several", function()
     local path = socket_path()
     local server = serve {

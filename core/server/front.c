@@ -186,7 +186,8 @@ static void on_accept(const struct rv_door *door, int fd,
     close(fd);
     return;
   }
-  if (source->connections >= front->max_per_address) {
+  if (source->connections >= front->max_per_address &&
+      peer->any.sa_family != AF_UNIX) { /* that is no address of somebody */
     log_limit(front, peer, "max_connections_per_address");
     close(fd);
     return;

@@ -50,7 +50,7 @@ typedef struct reverst_server_options {
   const char *secret_path;
   size_t memory_budget;   /* bytes of buffered bodies: 256 MiB */
   size_t max_connections; /* public: half of RLIMIT_NOFILE, at most 65 536 */
-  size_t max_connections_per_address; /* 1 000 */
+  size_t max_connections_per_address; /* 1 000; not through a Unix socket */
   enum reverst_log_level log_level;
   reverst_log_callback log; /* NULL: none */
   void *log_user_data;
