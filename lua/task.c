@@ -81,6 +81,16 @@ static void relieve_memory(struct rv_lua *lua) {
     rv_lua_log_text(lua, REVERST_LOG_WARN, "lua_gc_failed", "error", error);
 }
 
+/* Lua 5.4.6 gave it another name, and has it count the C calls it is in. */
+static void reset_thread(lua_State *thread, lua_State *from) {
+#if LUA_VERSION_RELEASE_NUM >= 50406
+  lua_closethread(thread, from);
+#else
+  (void)from;
+  lua_resetthread(thread);
+#endif
+}
+
 /* The thread goes, with the to-be-closed variables of what did not return. */
 static void close_thread(struct rv_lua_task *task) {
   struct rv_lua *lua = task->lua;
@@ -90,7 +100,7 @@ static void close_thread(struct rv_lua_task *task) {
     return;
   rv_lua_watchdog_enter(
       lua, &span, task->thread, NULL, lua->options.task_budget);
-  lua_resetthread(task->thread);
+  reset_thread(task->thread, lua->L);
   rv_lua_watchdog_leave(lua, &span);
   luaL_unref(lua->L, LUA_REGISTRYINDEX, task->reference);
   relieve_memory(lua);

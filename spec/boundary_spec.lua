@@ -375,3 +375,63 @@ describe("memory that is short", function()
       task_timeout = 60000000000 })
   end)
 end)
+
+describe("tasks that wait for, cancel and fail each other at random", function()
+  for seed = 1, 4 do
+    it("all end, seed " .. seed, function()
+      gives("all over", ([[
+        math.randomseed(%d)
+        local random = math.random
+        serve { client = { handle = function(request)
+          if request.query == "slow" then reverst.sleep(random() / 50) end
+          if request.query == "bad" then error "bad" end
+          request:start {}
+          for _ = 1, random(5) do
+            reverst.sleep(0)
+            if not request:write(("x"):rep(random(50000))) then break end
+          end
+          request:finish()
+        end } }
+        wait_until(is_connected)
+        local url = "http://" .. server:http_address() .. "/?"
+        local tasks, live = {}, 0
+        local act
+        local acts = {
+          function() reverst.sleep(random() / 100) end,
+          function() reverst.sleep(0) end,
+          function() tasks[random(#tasks)]:wait() end,
+          function() tasks[random(#tasks)]:cancel() end,
+          function() tasks[random(#tasks)] = reverst.spawn(act) end,
+          function() error {} end,
+          function() coroutine.yield() end,
+          function() collectgarbage "step" end,
+          function() pcall(act) end,
+          function() http.get(url .. "slow", { timeout = 0.01 }) end,
+          function() http.get(url .. "bad") end,
+          function() http.get(url, { max_body = 100000 }) end,
+        }
+        function act()
+          live = live + 1
+          local guard <close> = setmetatable({}, { __close = function()
+            live = live - 1
+            if random(4) == 1 then tasks[random(#tasks)]:cancel() end
+            if random(10) == 1 then error "in __close" end
+          end })
+          for _ = 1, random(6) do acts[random(#acts)]() end
+        end
+        for i = 1, 60 do tasks[i] = reverst.spawn(act) end
+        for _ = 1, 150 do
+          reverst.sleep(0.001)
+          tasks[random(#tasks)] = reverst.spawn(act)
+          tasks[random(#tasks)]:cancel()
+        end
+        for _, task in ipairs(tasks) do task:cancel() end
+        wait_until(function()
+          for _, task in ipairs(tasks) do task:cancel() end
+          return live == 0
+        end)
+        return ask() == 200 and "all over"
+      ]]):format(seed), { task_timeout = 60000000000 })
+    end)
+  end
+end)
