@@ -15,6 +15,8 @@ folders given.  They may require what config.lua may, and reverst.testing; and
 they may wait (reverst.sleep, reverst.http).  Exit status 1: some failed.
 
 The flags are those of busted, among them:
+  -C, --directory DIR       as if started there: what specs require is found in
+                            the folder where it was started
       --filter PATTERN      only those whose names match
   -t, --tags TAGS           only those with one of these #tags
       --shuffle             in another order each time
