@@ -117,11 +117,14 @@ void rv_lua_on_tunnel_up(reverst_tunnel *tunnel, void *user_data) {
 void rv_lua_on_tunnel_down(
     reverst_tunnel *tunnel, const char *reason, void *user_data) {
   struct rv_lua_group *group = user_data;
+  struct rv_lua_routing *routing = group->routing;
   struct notification *notification = NULL;
 
+  rv_lua_routing_ref(routing);
   if (group->on_tunnel_down != LUA_NOREF)
     notification = prepare(group, tunnel, reason ? reason : "");
-  rv_lua_tunnel_detach(group->routing, tunnel);
+  rv_lua_tunnel_detach(routing, tunnel);
   if (notification)
     start(notification, group->on_tunnel_down);
+  rv_lua_routing_unref(routing);
 }

@@ -8,6 +8,7 @@
 
 #include "lua/engine.h"
 #include "lua/group.h"
+#include "lua/routing.h"
 #include "lua/tunnel.h"
 #include "lua/visit.h"
 
@@ -164,14 +165,16 @@ reverst_tunnel *rv_lua_choose(
   struct call call = { .group = group, .visit = visit, .choice = choice };
   char error[ERROR_SIZE];
 
+  /* what it calls may exchange the routing */
+  rv_lua_routing_ref(group->routing);
   if (rv_lua_protect_within(lua, lua->options.resume_budget, call_policy, &call,
           error, sizeof(error)) < 0)
     call.problem = error;
   if (call.request)
     call.request->visit = NULL;
-  if (!call.problem)
-    return call.chosen;
-  rv_lua_complain(lua, &group->policy_complaint, "policy_failed", group->name,
-      "balance", call.problem);
-  return NULL;
+  if (call.problem)
+    rv_lua_complain(lua, &group->policy_complaint, "policy_failed", group->name,
+        "balance", call.problem);
+  rv_lua_routing_unref(group->routing);
+  return call.problem ? NULL : call.chosen;
 }

@@ -145,7 +145,7 @@ static void read_routing(
 int rv_lua_routing_set(
     lua_State *L, reverst_server *server, struct rv_lua_routing **current) {
   struct rv_lua_routing **owner;
-  struct rv_lua_routing *before = *current;
+  struct rv_lua_routing *before;
   reverst_routing options;
   int r;
 
@@ -158,6 +158,7 @@ int rv_lua_routing_set(
   r = reverst_server_set_routing(server, &options);
   if (r < 0)
     return rv_lua_push_error(L, r);
+  before = *current;
   *current = *owner;
   *owner = NULL;
   rv_lua_routing_release(before);

@@ -51,14 +51,15 @@ function Server:http_address()
   return self.c:call "return server:http_address()"
 end
 
+--- All zero when it has been closed.
 function Server:stats()
   local names = { "exchanges", "live_objects", "connections", "tunnels",
     "pending_registrations", "requests" }
-  local counts = { self.c:call("local s = server:stats() return s."
+  local counts = { self.c:call("local s = server:stats() or {} return s."
     .. table.concat(names, ", s.")) }
   local stats = {}
   for i, name in ipairs(names) do
-    stats[name] = counts[i]
+    stats[name] = counts[i] or 0
   end
   return stats
 end
