@@ -132,6 +132,9 @@ describe("a reload", function()
     assert.same({ "groups.old: removed" },
       reload_well([[ app = group { "app.test" } ]]).changed)
     is_refused("old.test", 404)
+    local gone = status().groups[2]
+    assert.same({ "old", true, 1 }, { gone.name, gone.removed,
+      gone.tunnels[1].active })
     host.answer(request, "the last one")
     host.await(asks)
     assert.matches("the last one$", asks:text "output")
@@ -372,6 +375,14 @@ describe("a reload where authenticate has changed", function()
     assert.same({}, reload().reauthenticate)
     host.write("password", "another")
     assert.same({ "app" }, reload().reauthenticate)
+  end)
+
+  it("asks also those who once had to prove nothing", function()
+    start "auth.insecure()"
+    write 'auth.basic { username = "other", password = "secret" }'
+    assert.same({ "app" }, reload().reauthenticate)
+    server:wait_for_event { event = "tunnel_down" }
+    assert.equal(1, #server:events { event = "reauthenticating" })
   end)
 
   it("takes a plain function for changed when a module's bytes have", function()
