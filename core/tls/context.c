@@ -3,6 +3,7 @@
 #include "tls/wolfssl.h"
 
 #include "base/log.h"
+#include "tls/names.h"
 #include <reverst/error.h>
 #include <stdlib.h>
 
@@ -11,6 +12,8 @@ struct rv_tls_context {
   unsigned references;
   bool verifies;
 };
+
+enum { MIN_RSA_BITS = 2048 }; /* RFC 9325 section 4.5 */
 
 /* AES-128 first: hardware does it everywhere that matters. */
 #define CIPHERS                                                                \
@@ -143,15 +146,21 @@ int rv_tls_server_context_new(struct rv_tls_context **context,
   return 0;
 }
 
-/* A host is compared with the names in the SubjectAltName only, so a peer's own
-   certificate must have one: without it, one of wolfSSL's two ways to check
-   (that for names without a dot) finds nothing to object to. */
-static int require_names(int preverified, WOLFSSL_X509_STORE_CTX *store) {
-  if (preverified && wolfSSL_X509_STORE_CTX_get_error_depth(store) == 0)
-    return wolfSSL_X509_ext_isSet_by_NID(
-        wolfSSL_X509_STORE_CTX_get_current_cert(store),
-        WC_NID_subject_alt_name);
-  return preverified;
+/* wolfSSL compares the host too, but with the subject where the SubjectAltName
+   has none of the names that it knows, and with stars anywhere. An address is
+   not compared with the subject. Roots are seen without a session. */
+static int require_name(int preverified, WOLFSSL_X509_STORE_CTX *store) {
+  WOLFSSL *session = wolfSSL_X509_STORE_CTX_get_ex_data(
+      store, wolfSSL_get_ex_data_X509_STORE_CTX_idx());
+  const char *host;
+
+  if (!preverified || session == NULL ||
+      wolfSSL_X509_STORE_CTX_get_error_depth(store) != 0)
+    return preverified;
+  host = wolfSSL_get0_param(session)->hostName;
+  return *host == '\0' ||
+         rv_tls_names_host(
+             wolfSSL_X509_STORE_CTX_get_current_cert(store), host);
 }
 
 static int use_for_streams(WOLFSSL_CTX *handle) {
@@ -195,7 +204,8 @@ int rv_tls_client_context_new(struct rv_tls_context **context,
       made->verifies ? WOLFSSL_VERIFY_PEER : WOLFSSL_VERIFY_NONE, NULL);
   if (made->verifies && r == 0) {
     wolfSSL_CertManagerSetVerify(
-        wolfSSL_CTX_GetCertManager(made->handle), require_names);
+        wolfSSL_CTX_GetCertManager(made->handle), require_name);
+    (void)wolfSSL_CTX_SetMinRsaKey_Sz(made->handle, MIN_RSA_BITS);
     r = load_roots(made->handle, engine, options->ca_path);
   }
   if (r < 0) {

@@ -24,7 +24,8 @@ int rv_tls_server_context_new(struct rv_tls_context **context,
     struct rv_engine *engine, const struct rv_tls_server_options *options);
 
 /* Unless `insecure`, the peer's certificate must lead to one of the roots, be
-   valid now, and name the host in its SubjectAltName. */
+   valid now, and name the host in its SubjectAltName; RSA keys have 2 048 bits
+   or more. */
 struct rv_tls_client_options {
   const char *ca_path; /* PEM file; NULL: the system's roots */
   bool insecure;       /* the peer's certificate is not checked at all */

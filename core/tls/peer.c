@@ -29,12 +29,10 @@ static bool is_address(const char *name) {
          inet_pton(AF_INET6, name, bytes) == 1;
 }
 
-/* wolfSSL_check_domain_name takes only names with a dot. */
+/* The host of the parameters is what require_name in context.c reads. */
 static int check_host(WOLFSSL *session, const char *name) {
   if (is_address(name))
     return wolfSSL_check_ip_address(session, name);
-  if (wolfSSL_check_domain_name(session, name) == WOLFSSL_SUCCESS)
-    return WOLFSSL_SUCCESS;
   return wolfSSL_X509_VERIFY_PARAM_set1_host(
       wolfSSL_get0_param(session), name, (unsigned)strlen(name));
 }

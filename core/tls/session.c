@@ -77,8 +77,8 @@ static const char *words_of(int error) {
     return "the certificate has expired";
   case ASN_BEFORE_DATE_E:
     return "the certificate is not valid yet";
-  case VERIFY_CERT_ERROR: /* see require_names in context.c */
-    return "the certificate has no names to check";
+  case VERIFY_CERT_ERROR: /* see require_name in context.c */
+    return "the certificate is for other names (its subject does not count)";
   case VERSION_ERROR:
     return "the other side speaks no TLS 1.2 or 1.3";
   default:
