@@ -10,6 +10,7 @@
 #include <reverst/error.h>
 
 #include "lua/core.h"
+#include "lua/coroutine.h"
 #include "lua/http.h"
 #include "lua/lineage.h"
 #include "lua/log.h"
@@ -98,7 +99,7 @@ int rv_lua_protect(struct rv_lua *lua, lua_CFunction function, void *data,
 
 static int prepare(lua_State *L) {
   luaL_openlibs(L);
-  rv_lua_watchdog_prepare(L);
+  rv_lua_prepare_coroutines(L);
   rv_lua_preload_modules(L);
   rv_lua_preload_core(L);
   return 0;

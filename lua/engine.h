@@ -55,9 +55,20 @@ struct rv_lua {
   bool stopping;    /* also: it was replaced by a reload */
 };
 
-/* The engine that a Lua thread belongs to. */
+/* The engine that a Lua thread belongs to.  The lowest bit is that of
+   rv_lua_mark_task. */
 static inline struct rv_lua *rv_lua_of(lua_State *L) {
-  return *(struct rv_lua **)lua_getextraspace(L);
+  return (struct rv_lua *)(*(uintptr_t *)lua_getextraspace(L) & ~(uintptr_t)1);
+}
+
+/* Only the engine may resume or close this one.  (New threads have a copy of
+   what the main thread has.) */
+static inline void rv_lua_mark_task(lua_State *thread) {
+  *(uintptr_t *)lua_getextraspace(thread) |= 1;
+}
+
+static inline bool rv_lua_is_task(lua_State *thread) {
+  return (*(uintptr_t *)lua_getextraspace(thread) & 1) != 0;
 }
 
 /* Calls `function`, which finds `data` as light userdata at index 1, and gets

@@ -24,6 +24,7 @@ static int make_thread(lua_State *L) {
   struct rv_lua_task *task = start->task;
 
   task->thread = lua_newthread(L);
+  rv_lua_mark_task(task->thread);
   task->reference = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_rawgeti(L, LUA_REGISTRYINDEX, start->function);
   lua_xmove(L, task->thread, 1);
@@ -260,16 +261,6 @@ static bool is_running(const struct rv_lua_task *task) {
   return false;
 }
 
-/* A script has got hold of its coroutine, and resumed it from another task: it
-   must not be closed under its feet. */
-static bool is_resumed_by_others(const struct rv_lua_task *task) {
-  lua_Debug frame;
-
-  return task->thread && task->has_begun &&
-         lua_status(task->thread) == LUA_OK &&
-         lua_getstack(task->thread, 0, &frame);
-}
-
 bool rv_lua_task_is_over(const struct rv_lua_task *task) {
   return task->ending || task->cancelled;
 }
@@ -278,11 +269,7 @@ void rv_lua_task_cancel(struct rv_lua_task *task) {
   if (task->ending)
     return;
   task->cancelled = true;
-  if (is_running(task))
-    return;
-  if (is_resumed_by_others(task))
-    rv_lua_scheduler_add(task);
-  else
+  if (!is_running(task))
     rv_lua_task_end(task, "it was cancelled");
 }
 

@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include <lauxlib.h>
-#include <lualib.h>
 
 #include "lua/engine.h"
 #include "lua/task.h"
@@ -30,7 +29,7 @@ static uint64_t cpu_now(void) {
 
 static void check_time(lua_State *L, lua_Debug *event);
 
-static void hook_seldom(lua_State *L) {
+void rv_lua_watchdog_hook(lua_State *L) {
   lua_sethook(L, check_time, LUA_MASKCOUNT, INSTRUCTIONS_BETWEEN_CHECKS);
 }
 
@@ -58,7 +57,7 @@ static void hook_as_usual(lua_State *L, const struct rv_lua_span *span) {
   if (rv_lua_of(L)->has_ticker && L == span->thread)
     lua_sethook(L, NULL, 0, 0);
   else
-    hook_seldom(L);
+    rv_lua_watchdog_hook(L);
 }
 
 static bool may_yield(lua_State *L, const struct rv_lua_span *span) {
@@ -107,61 +106,19 @@ static void check_time(lua_State *L, lua_Debug *event) {
   }
 }
 
-/* ---- coroutines of scripts ---- */
-
-/* coroutine.create(function) */
-static int create(lua_State *L) {
-  lua_State *thread;
-
-  luaL_checktype(L, 1, LUA_TFUNCTION);
-  thread = lua_newthread(L);
-  hook_seldom(thread);
-  lua_pushvalue(L, 1);
-  lua_xmove(L, thread, 1);
-  return 1;
-}
-
-/* coroutine.wrap(function): the upvalue is Lua's own, whose closure has the
-   thread as its first */
-static int wrap(lua_State *L) {
-  lua_State *thread;
-
-  lua_settop(L, 1);
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_insert(L, 1);
-  lua_call(L, 1, 1);
-  if (lua_getupvalue(L, -1, 1)) {
-    thread = lua_tothread(L, -1);
-    if (thread)
-      hook_seldom(thread);
-    lua_pop(L, 1);
-  }
-  return 1;
-}
-
-void rv_lua_watchdog_prepare(lua_State *L) {
-  lua_getglobal(L, LUA_COLIBNAME);
-  lua_pushcfunction(L, create);
-  lua_setfield(L, -2, "create");
-  lua_getfield(L, -1, "wrap");
-  lua_pushcclosure(L, wrap, 1);
-  lua_setfield(L, -2, "wrap");
-  lua_pop(L, 1);
-}
-
 /* ---- spans ---- */
 
 void rv_lua_watchdog_start(struct rv_lua *lua) {
   lua->has_ticker = rv_lua_ticker_start(on_tick);
   if (!lua->has_ticker)
-    hook_seldom(lua->L);
+    rv_lua_watchdog_hook(lua->L);
 }
 
 void rv_lua_watchdog_stop(struct rv_lua *lua) {
   if (lua->has_ticker)
     rv_lua_ticker_stop();
   lua->has_ticker = false;
-  hook_seldom(lua->L);
+  rv_lua_watchdog_hook(lua->L);
 }
 
 void rv_lua_watchdog_enter(struct rv_lua *lua, struct rv_lua_span *span,

@@ -30,8 +30,8 @@ struct rv_lua_span {
    will run it. */
 void rv_lua_watchdog_start(struct rv_lua *lua);
 
-/* Has coroutines of scripts watched.  Needs Lua's library; may raise. */
-void rv_lua_watchdog_prepare(lua_State *L);
+/* Watches a thread at all times, not only when a signal says so. */
+void rv_lua_watchdog_hook(lua_State *L);
 
 /* Before the state is closed: goes on watching, but touches it no more from a
    signal handler. */

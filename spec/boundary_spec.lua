@@ -299,55 +299,94 @@ describe("what misbehaves when it is collected or closed", function()
 end)
 
 describe("the coroutine of a task", function()
-  -- `other` is one that sleeps
-  local sleeper = [[
-    local other, task
-    task = reverst.spawn(function()
-      other = coroutine.running()
-      reverst.sleep(0.05)
-      THEN
-      return "slept"
-    end)
-    wait_until(function() return other end)
-  ]]
-
-  local function with_sleeper(code, action)
-    return sleeper:gsub("THEN", action or "") .. code
+  -- what a task waits for while another gets hold of its coroutine
+  for name, wait in pairs {
+    ["a sleep"] = "reverst.sleep(0.05)",
+    ["another task"] = "reverst.spawn(reverst.sleep, 0.05):wait()",
+    ["an answer"] = "assert(ask() == 200)",
+  } do
+    it("is not resumed, nor closed, by another while it waits for " .. name,
+      function()
+        gives("false suspended true", ([[
+          serve { client = { handle = function()
+            reverst.sleep(0.05)
+            return {}
+          end } }
+          wait_until(is_connected)
+          local other
+          local task = reverst.spawn(function()
+            other = coroutine.running()
+            %s
+            return "waited"
+          end)
+          wait_until(function() return other end)
+          local resumed, message = coroutine.resume(other)
+          assert(message:find "the coroutine of a task")
+          local closed, message = pcall(coroutine.close, other)
+          assert(not closed and message:find "the coroutine of a task")
+          local status = coroutine.status(other)
+          collectgarbage()
+          local _, said = task:wait()
+          assert(said == "waited")
+          assert(coroutine.status(other) == "dead")
+          assert(not coroutine.resume(other))
+          return ("%%s %%s %%s"):format(resumed, status, said == "waited")
+        ]]):format(wait))
+      end)
   end
 
-  it("may be resumed by another: it cannot wait there, and fails", function()
-    gives("true nil", with_sleeper [[
-      local ok, result = coroutine.resume(other)
-      return tostring(ok) .. " " .. tostring((task:wait()))
-    ]])
-    gives("false", with_sleeper([[
-      local ok, result = coroutine.resume(other)
-      assert(result:find "cannot do so here", result)
-      task:wait()
-      return tostring(ok)
-    ]], "reverst.sleep(0)"))
-  end)
-
-  it("may be closed by another, and fails", function()
-    gives("true nil", with_sleeper [[
-      local ok = coroutine.close(other)
-      return tostring(ok) .. " " .. tostring((task:wait()))
+  it("cannot close or resume itself", function()
+    gives("false false", [[
+      local me = coroutine.running()
+      return ("%s %s"):format(coroutine.resume(me), (pcall(coroutine.close, me)))
     ]])
   end)
+end)
 
-  it("may cancel itself where another has resumed it", function()
-    gives("true nil", with_sleeper([[
-      local ok, result = coroutine.resume(other)
-      return tostring(ok) .. " " .. tostring((task:wait()))
-    ]], "task:cancel()"))
-  end)
-
-  it("may end all where another has resumed it", function()
-    local ended = script.run({}, with_prelude(with_sleeper([[
-      coroutine.resume(other)
-      reverst.sleep(0)
-    ]], "end_all()")))
-    assert.same({ number = 1, ok = false, text = "it was cancelled" }, ended[1])
+describe("a coroutine of a script", function()
+  it("does what Lua says", function()
+    gives("1 2 3 nil 4 dead", [[
+      local function body(...)
+        local got = coroutine.yield(select("#", ...))
+        coroutine.yield(got)
+        local inner = coroutine.wrap(function() coroutine.yield(3) error "x" end)
+        coroutine.yield(inner())
+        assert(not pcall(inner))
+        return nil, 4
+      end
+      local made = coroutine.create(body)
+      local said = {}
+      local function note(ok, ...)
+        assert(ok)
+        for i = 1, select("#", ...) do
+          said[#said + 1] = tostring((select(i, ...)))
+        end
+      end
+      note(coroutine.resume(made, "a"))
+      note(coroutine.resume(made, 2))
+      note(coroutine.resume(made))
+      note(coroutine.resume(made))
+      assert(not coroutine.resume(made))
+      local failing = coroutine.create(error)
+      assert(select(2, coroutine.resume(failing, "why")) == "why")
+      assert(not coroutine.close(failing))
+      local open = coroutine.create(function()
+        local guard <close> = setmetatable({}, { __close = function() said = {
+          table.concat(said, " "), coroutine.status(made) } end })
+        coroutine.yield()
+      end)
+      coroutine.resume(open)
+      assert(coroutine.close(open))
+      assert(not pcall(coroutine.resume, 1))
+      assert(not pcall(coroutine.create, 1))
+      assert(not pcall(coroutine.wrap))
+      assert(not pcall(coroutine.close))
+      local many = table.pack(coroutine.resume(coroutine.create(function(...)
+        return ...
+      end), table.unpack({}, 1, 1000)))
+      assert(many.n == 1001)
+      return table.concat(said, " ")
+    ]])
   end)
 end)
 
