@@ -102,7 +102,7 @@ local function new_groups(chaos)
       authenticate = function(_, registration)
         local mood = math.random(4)
         if mood == 1 then
-          registration:accept()
+          registration:accept { weight = math.random(3) }
         elseif mood == 2 then
           registration:reject("no")
         else
@@ -197,7 +197,7 @@ end
 function steps.decide(chaos)
   local registration = table.remove(chaos.registrations, 1)
   if registration then
-    registration[one_of { "accept", "reject" }](registration)
+    registration[one_of { "accept", "reject", "fail" }](registration)
   end
 end
 
@@ -215,6 +215,20 @@ function steps.reroute(chaos)
     end
     add_hooks(chaos, routing, { "on_route" })
     assert(chaos.server:set_routing(routing))
+  end
+end
+
+function steps.ask_about_tunnels(chaos)
+  if math.random(5) == 1 then
+    -- an error where that group is not there just now
+    chaos.server:reauthenticate("guarded", one_of { 0, 0.05 })
+  end
+end
+
+function steps.move(chaos)
+  if math.random(20) == 1 then
+    assert(chaos.server:set_http_address(
+      one_of { "127.0.0.1:0", "127.0.0.2:0" }))
   end
 end
 
@@ -317,8 +331,8 @@ end
 
 local step_names = { "ask", "ask", "ask", "ask_again", "go", "go", "go",
   "decide", "decide_visit", "decide_visit", "reroute", "disturb",
-  "half_a_request", "join", "join", "leave", "replace_server", "wait", "wait",
-  "wait" }
+  "half_a_request", "ask_about_tunnels", "move", "join", "join", "leave",
+  "replace_server", "wait", "wait", "wait" }
 
 describe("everything at once", function()
   local world
@@ -349,6 +363,7 @@ describe("everything at once", function()
       end
     end
     world:run("the clients' end", function()
+      steps.decide(chaos) -- some are asked about once more
       for _, client in ipairs(chaos.world.clients) do
         if not client:is_closed() then
           return false

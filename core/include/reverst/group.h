@@ -62,8 +62,8 @@ void reverst_registration_accept_as(
    that was asked about once more is closed. */
 void reverst_registration_reject(
     reverst_registration *registration, const char *reason);
-/* Nobody can tell: a newcomer is refused ("server error", so that it tries again
-   soon), a tunnel stays and is asked about again later. */
+/* Nobody can tell: a newcomer is refused ("server error", so that it tries
+   again soon), a tunnel stays and is asked about again later. */
 void reverst_registration_fail(
     reverst_registration *registration, const char *reason);
 
