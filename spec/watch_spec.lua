@@ -85,6 +85,19 @@ describe("a server that watches its files", function()
     host.start_client(server):wait_for "registered"
   end)
 
+  it("sees a file with a secret, and asks tunnels again", function()
+    local token = host.write("token", "secret")
+    start(host.write("config.lua", [[return { watch = true, groups = { app = {
+      hosts = { "a.test" }, authenticate = require "reverst.auth".bearer {
+        token_path = "token" } } } }]]))
+    host.start_client(server, { "--token-path", token })
+    server:wait_for_event { event = "tunnel_up" }
+    host.write("new", "another")
+    os.rename(host.path "new", token)
+    has_reloaded "groups.app.authenticate"
+    server:wait_for_event { event = "tunnel_down" }
+  end)
+
   it("tells mistakes once, changes nothing, and sees them mended", function()
     start(host.write("config.lua", content "a.test"))
     host.write("config.lua", "return { watch = true, require 'missing' }")

@@ -1,27 +1,10 @@
 -- Runs a Lua file that returns a table: a configuration, or its groups.
 
-local fingerprint = require "reverst.fingerprint"
 local lua_errors = require "reverst.lua_errors"
 local paths = require "reverst.paths"
+local sources = require "reverst.sources"
 
 local chunk = {}
-
--- what was read since the last chunk.take_files
-local files = {}
-
-local function add_file(path, content)
-  files[#files + 1] = { path = path,
-    fingerprint = content and fingerprint(content) or "missing" }
-end
-
---- The files that were read for configurations so far, with modules that they
---- required; also those that could not be read.
----@return { path: string, fingerprint: string }[]
-function chunk.take_files()
-  local taken = files
-  files = {}
-  return taken
-end
 
 local function looks_like_yaml(path, source)
   if path:match "%.ya?ml$" then
@@ -40,7 +23,7 @@ local function noting(search)
   return function(name)
     local path = package.searchpath(name, package.path)
     if path then
-      add_file(path, (paths.read(path)))
+      sources.add_code(path, (paths.read(path)))
     end
     return search(name)
   end
@@ -60,7 +43,7 @@ end
 
 local function compile(path, flags)
   local source, message = paths.read(path)
-  add_file(path, source)
+  sources.add_code(path, source)
   if not source then
     return nil, message
   end

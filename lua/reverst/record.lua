@@ -27,11 +27,13 @@ local function describe(value, code)
   return table.concat(parts, " ")
 end
 
--- one text for all files of the configuration
+-- one text for all code of the configuration
 local function describe_files(files)
   local parts = {}
-  for i, file in ipairs(files) do
-    parts[i] = file.path .. "\0" .. file.fingerprint
+  for _, file in ipairs(files) do
+    if file.fingerprint then
+      parts[#parts + 1] = file.path .. "\0" .. file.fingerprint
+    end
   end
   return fingerprint(table.concat(parts, "\0"))
 end
@@ -46,7 +48,7 @@ end
 
 --- What there is to know of settings.
 ---@param settings table as config.load gives them
----@param files { path: string, fingerprint: string }[] what was read for them
+---@param files { path: string, fingerprint: string|nil }[] see sources.take
 ---@return { options: table<string, string>, groups: table<string, table<string, string>> }
 function record.of(settings, files)
   local code = describe_files(files)

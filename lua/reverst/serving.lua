@@ -4,7 +4,6 @@
 local arguments = require "reverst.arguments"
 local auth = require "reverst.auth"
 local balance = require "reverst.balance"
-local chunk = require "reverst.chunk"
 local config = require "reverst.config"
 local control = require "reverst.control"
 local core = require "reverst.core"
@@ -13,6 +12,7 @@ local log = require "reverst.log"
 local options = require "reverst.options"
 local record = require "reverst.record"
 local reverst = require "reverst"
+local sources = require "reverst.sources"
 local text = require "reverst.text"
 
 local serving = {}
@@ -61,7 +61,7 @@ end
 ---@return boolean|nil done
 ---@return string|nil message
 function serving.begin(server, settings, path)
-  local files = chunk.take_files()
+  local files = sources.take()
   server:set_record(json.encode(record.of(settings, files)))
   tell_control(server, settings, path)
   local done, message = true, nil
@@ -147,7 +147,7 @@ local function read(list)
   local path = parsed.positional[1]
   local settings
   settings, problems = config.load(path, values)
-  local files = chunk.take_files()
+  local files = sources.take()
   if not settings then
     return nil, problems, files
   end

@@ -3,6 +3,7 @@
 local crypto = require "reverst.crypto"
 local file = require "reverst.file"
 local paths = require "reverst.paths"
+local sources = require "reverst.sources"
 local strategy = require "reverst.auth.strategy"
 local text = require "reverst.text"
 
@@ -99,6 +100,7 @@ function secret.matcher(name, options, key)
   end
   local path = options[field]:match "^k8s://" and options[field]
     or paths.resolve(options[field])
+  sources.add_secret(path)
   local now, message = read(path, is_hashed)
   if not now then
     strategy.fail(name, "%s: %s", field, message)
