@@ -35,7 +35,7 @@ local prelude = [[
     for key, value in pairs { address = server:tunnel_address(),
       server_name = "localhost", ca_path = "FOLDER/server.crt", group = "app",
       handle = function() return { body = "answered" } end } do
-      client_options[key] = value
+      client_options[key] = client_options[key] or value
     end
     client = assert(reverst.client(client_options))
   end
