@@ -2,6 +2,7 @@
 -- with a secret.
 
 local auth = require "reverst.auth"
+local crypto = require "reverst.crypto"
 
 local HASH = ("0a"):rep(32)
 
@@ -74,6 +75,18 @@ describe("a mistake in a strategy", function()
         external "https:///x",
       ["auth.external: endpoint: a URL has no white space"] =
         external "https://auth.test/a b",
+      ["auth.external: headers: x%-key: expected a text of one line"] =
+        function()
+          auth.external { endpoint = "http://a", headers = { ["x-key"] = "\1" } }
+        end,
+      ["auth.external: headers: x%-key: it begins or ends with a blank"] =
+        function()
+          auth.external { endpoint = "http://a", headers = { ["x-key"] = "k " } }
+        end,
+      ["auth.bearer: hashed_token: it is the hash of an empty text"] =
+        function()
+          auth.bearer { hashed_token = crypto.hex(crypto.sha256 ""):upper() }
+        end,
       ["auth.external: endpoint: a URL to ask has no part behind"] =
         external "https://auth.test/#a",
       ["auth.external: timeout: expected a duration"] = function()

@@ -255,6 +255,13 @@ describe("auth.all", function()
     assert.is_true(auth.all { auth.insecure() }(registration()))
   end)
 
+  it("does not take a strategy that was not asked for a yes", function()
+    local strategy = setmetatable({}, { __call = function() return false end })
+    local function forgetful() return strategy end
+    is_at_a_loss("was not asked", auth.all { forgetful }, registration())
+    is_at_a_loss("was not asked", auth.any { forgetful }, registration())
+  end)
+
   it("rejects when one does, whatever others cannot tell", function()
     local function fails() error "gone" end
     local function no() return false, "no" end
@@ -326,7 +333,17 @@ describe("auth.external", function()
     assert.is_nil(asked)
   end)
 
-  it("accepts for 2xx, rejects for 401 and 403, and cannot tell else",
+  it("says a definite no to what no header can hold", function()
+    local external = auth.external { endpoint = endpoint }
+    for _, credentials in ipairs { "", " ", "x ", "x\t", "x\0y", "\127" } do
+      rejects("malformed", external, registration("bearer", credentials))
+    end
+    assert.is_nil(asked)
+    answer = { nil, "invalid", "REVERST_ERR_INVALID" }
+    rejects("do not fit", external, registration("bearer", ("x"):rep(20000)))
+  end)
+
+  it("accepts for 2xx, rejects for 401, 403 and 431, and cannot tell else",
     function()
       local external = auth.external { endpoint = endpoint }
       local token = registration("bearer", "t")
@@ -334,7 +351,7 @@ describe("auth.external", function()
         answer = { { status = status } }
         assert.is_true(external(token))
       end
-      for _, status in ipairs { 401, 403 } do
+      for _, status in ipairs { 401, 403, 431 } do
         answer = { { status = status } }
         rejects("answered " .. status, external, token)
       end

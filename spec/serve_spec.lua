@@ -367,8 +367,8 @@ describe("reverst.http", function()
   end)
 
   it("says what goes wrong", function()
-    gives("REVERST_ERR_ADDRESS REVERST_ERR_CONNECT REVERST_ERR_LIMIT "
-      .. "REVERST_ERR_TIMEOUT", [[
+    gives("REVERST_ERR_ADDRESS REVERST_ERR_ADDRESS REVERST_ERR_CONNECT "
+      .. "REVERST_ERR_LIMIT REVERST_ERR_TIMEOUT", [[
       serve(function(request)
         if request.path == "/slow" then reverst.sleep(1) end
         return { body = ("x"):rep(2000) }
@@ -379,6 +379,7 @@ describe("reverst.http", function()
         codes[#codes + 1] = code
       end
       note(http.get "gopher:x")
+      note(http.get("http://" .. server:http_address() .. "/a\0b"))
       note(http.get "http://127.0.0.1:1/")
       note(ask("/", { max_body = 1000 }))
       note(ask("/slow", { timeout = "50ms" }))

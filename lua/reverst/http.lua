@@ -74,8 +74,16 @@ local function check(name, options, level)
   return checked
 end
 
+-- a C string would end at a NUL byte
+local function fetch_text(checked)
+  if checked.url:find("\0", 1, true) then
+    return nil, "", "REVERST_ERR_ADDRESS"
+  end
+  return core.fetch(checked)
+end
+
 local function fetch(checked)
-  local response, message, code = core.fetch(checked)
+  local response, message, code = fetch_text(checked)
   if not response then
     if code == "REVERST_ERR_ADDRESS" then
       message = ("%s is not a URL: write http://host/path or https://host/path")

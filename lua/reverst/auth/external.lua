@@ -58,9 +58,11 @@ local function check_headers(value)
         type(key) == "string" and text.quoted(key) or tostring(key))
     elseif ours[key:lower()] then
       return key .. " is set by the server"
-    elseif type(value[key]) ~= "string" or value[key]:find "[\0\r\n]" then
+    elseif type(value[key]) ~= "string" or value[key]:find "%c" then
       return key .. ": expected a text of one line (os.getenv of a variable "
         .. "that is not set is nil)"
+    elseif value[key]:find "^ " or value[key]:find " $" then
+      return key .. ": it begins or ends with a blank"
     end
   end
 end
@@ -96,17 +98,20 @@ local function headers_for(options, registration)
   return headers
 end
 
--- 401 and 403 say no; anything else says that the service is not what it should
--- be, or not well
+-- 401, 403 and 431 say no, as does a request that cannot be made of what the
+-- client sent; anything else says that the service is not what it should be, or
+-- not well
 local function judge(response, message, code)
   local status = response and response.status
   if not response and code == "REVERST_ERR_ADDRESS" then
     return nil, "auth.external: the endpoint is not a URL" -- it is not shown
+  elseif not response and code == "REVERST_ERR_INVALID" then
+    return false, "the credentials do not fit into a request"
   elseif not response then
     return nil, "auth.external: " .. message
   elseif status >= 200 and status <= 299 then
     return true
-  elseif status == 401 or status == 403 then
+  elseif status == 401 or status == 403 or status == 431 then
     return false, ("the service answered %d"):format(status)
   end
   return nil, ("auth.external: the service answered %d"):format(status)
@@ -131,7 +136,7 @@ end
 
 --- Accepts whom a service accepts: GET of the endpoint with `Authorization:
 --- <scheme> <credentials>`, X-Reverst-Tunnel-Group and X-Forwarded-For.  2xx
---- accepts, 401 and 403 reject; with anything else nobody can tell, which
+--- accepts, 401, 403 and 431 reject; with anything else nobody can tell, which
 --- rejects newcomers and leaves tunnels alone.
 ---@param options reverst.ExternalOptions
 ---@return reverst.Strategy
@@ -154,7 +159,8 @@ return function(options)
     if not registration.credentials
       or scheme and registration.scheme ~= scheme then
       return false, ("expected %s credentials"):format(scheme or "any")
-    elseif registration.credentials:find "[%c\127]"
+    elseif not registration.credentials:match "^[^%c ]"
+      or registration.credentials:find "%c" or registration.credentials:find " $"
       or not strategy.is_token(registration.scheme) then
       return false, "the credentials are malformed"
     end

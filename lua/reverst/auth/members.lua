@@ -84,12 +84,15 @@ function members.ask(member, registration)
   local ok, result, reason = pcall(member, registration)
   if not ok then
     return nil, text.error_message(result)
-  elseif result == true or type(result) == "table" then
+  elseif result == true or type(result) == "table"
+    and not text.is_callable(result) then
     return result
   elseif result == false then
     return false, reason ~= nil and tostring(reason) or "rejected"
   elseif result ~= nil then
-    return nil, ("a strategy returned a %s"):format(type(result))
+    return nil, ("a strategy returned a %s"):format(
+      text.is_callable(result) and "strategy, which was not asked"
+        or type(result))
   end
   return nil, reason ~= nil and tostring(reason)
     or "a strategy returned nothing, expected true or false"

@@ -16,12 +16,18 @@ function secret.fields(key)
     ["hashed_" .. key .. "_path"] = "text" }
 end
 
+local hash_of_nothing = crypto.hex(crypto.sha256 "")
+
 local function check_hash(digits)
   if not digits:match "^%x+$" or #digits ~= 64 then
     return nil, ("expected the 64 hexadecimal digits of a SHA-256, got %d "
       .. "characters; printf %%s SECRET | sha256sum makes them"):format(#digits)
   end
-  return digits:lower()
+  digits = digits:lower()
+  if digits == hash_of_nothing then
+    return nil, "it is the hash of an empty text (a variable that is not set?)"
+  end
+  return digits
 end
 
 -- the secret, or its hash, in a text; or nil and why there is none
