@@ -208,14 +208,15 @@ static const luaL_Reg methods[] = {
   { NULL, NULL },
 };
 
-/* Tasks that end some time may wait for those that they spawn. */
+/* All but scripts that are programs may wait for those that they spawn, and end
+   some time. */
 static bool is_in_background(const struct rv_lua *lua) {
   const struct rv_lua_task *task = lua->span ? lua->span->task : NULL;
   const struct rv_lua_spawned *parent = running(lua);
 
   if (parent)
     return parent->is_background;
-  return !task || task->deadline == REVERST_NEVER;
+  return !task || rv_lua_task_is_script(task);
 }
 
 int rv_lua_spawn(lua_State *L) {

@@ -16,8 +16,8 @@ struct rv_lua;
 int rv_lua_spawn(lua_State *L);
 
 /* Ends tasks in the background: those that were started while a script was
-   loaded, or by one of these.  Others belong to a request or the like, which
-   may wait for them: they get as long as any task. */
+   loaded or run as a program, or by one of these.  Others belong to a request
+   or the like, which may wait for them: they get as long as any task. */
 void rv_lua_cancel_spawned(struct rv_lua *lua);
 
 #endif

@@ -114,7 +114,8 @@ describe("an error in a task", function()
   end)
 
   it("may be a C stack overflow", function()
-    fails("local function f() return f() + 1 end f()", "stack overflow")
+    fails("local function f() return f() + 1 end f()", "stack overflow",
+      { task_budget = 20 * second, task_timeout = 60 * second })
   end)
 end)
 
