@@ -59,6 +59,38 @@ describe("a server that is told to end", function()
       end)
   end
 
+  it("lets a hook finish that waits for what it spawned, not the background",
+    function()
+      server = host.start_server { host.write("config.lua", [[
+        local reverst = require "reverst"
+        local log = require "reverst.log"
+        reverst.spawn(function()
+          local guard <close> = setmetatable({}, { __close = function()
+            log.info "background_ended"
+          end })
+          while true do reverst.sleep(0.01) end
+        end)
+        return { groups = { app = { hosts = { "app.test" },
+          authenticate = require "reverst.auth".insecure(),
+          on_request = function()
+            local task = reverst.spawn(function()
+              log.info "hook_waits"
+              reverst.sleep(0.5)
+              return "spawned"
+            end)
+            return { body = select(2, task:wait()) }
+          end } } }]]), "--drain-timeout=off" }
+      host.start_client(server)
+      server:wait_for_event { event = "tunnel_up" }
+      local visitor = host.ask(server, "/")
+      server:wait_for_event { event = "hook_waits" }
+      server:signal "TERM"
+      server:wait_for_event { event = "background_ended" }
+      assert.same({ "exit", 0 }, { host.await(visitor) })
+      assert.matches("spawned$", visitor:text "output")
+      ends_well()
+    end)
+
   it("lets a body go on that has begun", function()
     start "--drain-timeout=off"
     local visitor, request = ask()
