@@ -137,6 +137,8 @@ static void read_boolean(lua_State *L, struct rv_lua_decision *decision) {
   if (lua_istable(L, -1))
     luaL_error(L, "authenticate returned true and a table; return the table "
                   "alone");
+  if (lua_isboolean(L, -1) && !lua_toboolean(L, -1)) /* pcall does so */
+    luaL_error(L, "authenticate returned true and false; return one of them");
   decision->verdict = RV_LUA_ACCEPTED;
 }
 

@@ -258,6 +258,9 @@ describe("auth.all", function()
   it("does not take a strategy that was not asked for a yes", function()
     local strategy = setmetatable({}, { __call = function() return false end })
     local function forgetful() return strategy end
+    local function careful() return pcall(strategy) end
+    is_at_a_loss("true and false", auth.all { careful }, registration())
+    is_at_a_loss("true and false", auth.any { careful }, registration())
     is_at_a_loss("was not asked", auth.all { forgetful }, registration())
     is_at_a_loss("was not asked", auth.any { forgetful }, registration())
   end)
@@ -323,6 +326,17 @@ describe("auth.external", function()
     asked = nil
     rejects("expected any credentials", external, registration(nil, nil))
     assert.is_nil(asked)
+  end)
+
+  it("may ask at an address", function()
+    for _, host in ipairs { "[2001:db8::a]", "[::1]:8080", "127.0.0.1",
+      "unix:/run/a:/b:c" } do
+      local external = auth.external { endpoint = "http://" .. host .. "/" }
+      assert.is_true(external(registration("bearer", "t")))
+    end
+    assert.error_matches(function()
+      auth.external { endpoint = "http://[::1]:x/" }
+    end, "its port is not a number")
   end)
 
   it("never passes on what would be another header", function()

@@ -103,6 +103,8 @@ describe("an answer of authenticate that nobody can tell", function()
     ["while true do pcall(error) end"] = "ran too long",
     ["return true, { name = 'blue' }"] =
       "returned true and a table; return the table alone",
+    ["return pcall(function() return false end)"] =
+      "returned true and false; return one of them",
     ["return auth.insecure()"] =
       "returned a strategy, which was not asked; write: return strategy",
     ["return { nmae = 'blue' }"] =

@@ -35,7 +35,8 @@ local function check_endpoint(value)
   elseif rest:match "^[/?:]" then
     return "the URL names no host; write it as " .. example
   end
-  local port = not rest:match "^unix:" and rest:match "^[^/?]*:([^/?%]]*)"
+  local port = not rest:match "^unix:"
+    and rest:gsub("^%[[^%]/?]*%]", ""):match "^[^/?]*:([^/?]*)"
   if port and not (port:match "^%d+$" and tonumber(port) >= 1
     and tonumber(port) <= 65535) then
     return "its port is not a number from 1 to 65535"

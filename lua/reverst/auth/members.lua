@@ -84,6 +84,8 @@ function members.ask(member, registration)
   local ok, result, reason = pcall(member, registration)
   if not ok then
     return nil, text.error_message(result)
+  elseif result == true and reason == false then -- pcall does so
+    return nil, "a strategy returned true and false"
   elseif result == true or type(result) == "table"
     and not text.is_callable(result) then
     return result
