@@ -19,6 +19,34 @@ const char *rv_lua_text_field(lua_State *L, int index, const char *key) {
   return lua_tostring(L, -1);
 }
 
+const char *const *rv_lua_check_texts(
+    lua_State *L, int index, const char *key) {
+  size_t count = lua_istable(L, index) ? lua_rawlen(L, index) : 0;
+  const char **texts;
+  size_t i;
+
+  if (!count)
+    luaL_error(L, "%s: expected a list of texts", key);
+  texts = lua_newuserdatauv(L, (count + 1) * sizeof(*texts), 1);
+  lua_createtable(L, (int)count, 0); /* whatever happens to the list */
+  for (i = 0; i < count; ++i) {
+    if (lua_rawgeti(L, index, (lua_Integer)i + 1) != LUA_TSTRING)
+      wrong_type(L, key, "texts");
+    texts[i] = lua_tostring(L, -1);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  texts[count] = NULL;
+  lua_setiuservalue(L, -2, 1);
+  return texts;
+}
+
+const char *const *rv_lua_texts_field(
+    lua_State *L, int index, const char *key) {
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  lua_getfield(L, index, key);
+  return rv_lua_check_texts(L, lua_gettop(L), key);
+}
+
 bool rv_lua_flag_field(lua_State *L, int index, const char *key) {
   bool flag;
   int type = lua_getfield(L, index, key);

@@ -13,6 +13,11 @@
    __index may have made it up. */
 const char *rv_lua_text_field(lua_State *L, int index, const char *key);
 
+/* A list of at least one text, ended by NULL, that the stack holds. */
+const char *const *rv_lua_texts_field(lua_State *L, int index, const char *key);
+/* The same of the value at an absolute index, which `key` is the name of. */
+const char *const *rv_lua_check_texts(lua_State *L, int index, const char *key);
+
 /* false: absent. */
 bool rv_lua_flag_field(lua_State *L, int index, const char *key);
 

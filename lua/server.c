@@ -110,6 +110,22 @@ static int http_address(lua_State *L) {
   return 1;
 }
 
+static int http_addresses(lua_State *L) {
+  struct server *server = check_server(L);
+  const char *address;
+  size_t i;
+
+  if (!server)
+    return 2;
+  lua_newtable(L);
+  for (i = 0; (address = reverst_server_http_address_at(server->server, i));
+       ++i) {
+    lua_pushstring(L, address);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  return 1;
+}
+
 static void set_count(lua_State *L, const char *key, uint64_t count) {
   lua_pushinteger(L, (lua_Integer)count);
   lua_setfield(L, -2, key);
@@ -174,10 +190,11 @@ static const luaL_Reg methods[] = {
   { "derive_secret", derive_secret },
   { "tunnel_address", tunnel_address },
   { "http_address", http_address },
+  { "http_addresses", http_addresses },
   { "stats", stats },
   { "reload_certificates", reload_certificates },
   { "tunnels", rv_lua_server_tunnels },
-  { "set_http_address", rv_lua_server_set_http_address },
+  { "set_http_addresses", rv_lua_server_set_http_addresses },
   { "set_drain_timeout", rv_lua_server_set_drain_timeout },
   { "set_log_level", rv_lua_server_set_log_level },
   { "set_certificate", rv_lua_server_set_certificate },
@@ -216,7 +233,7 @@ static void read_options(
       .max_pending_per_address =
           rv_lua_optional_count_field(L, tunnel, "max_pending_per_address"),
     },
-    .http = { .address = rv_lua_text_field(L, http, "address") },
+    .http = { .addresses = rv_lua_texts_field(L, http, "address") },
     .drain_timeout = rv_lua_duration_field(L, 1, "drain_timeout"),
     .secret_path = rv_lua_text_field(L, 1, "secret_path"),
     .memory_budget = rv_lua_count_field(L, 1, "memory_budget"),

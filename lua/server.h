@@ -9,10 +9,10 @@
 /* Lua: server(options): a handle; or nil, why, and the error's name.  Durations
    are in nanoseconds, false is off.  Methods: set_routing(options) (see
    routing.h), derive_secret(label) (32 bytes, see reverst/server.h),
-   tunnel_address(), http_address(), stats(), reload_certificates() (true; or
-   nil, why and name), drain(), close(), and those of
-   server_live.h; of a server that is gone they return
-   nil and "closed". */
+   tunnel_address(), http_address(), http_addresses() (a list), stats(),
+   reload_certificates() (true; or nil, why and name), drain(), close(), and
+   those of server_live.h; of a server that is gone they return nil and
+   "closed". */
 int rv_lua_server_new(lua_State *L);
 
 /* The server of the handle at index 1; NULL: it is gone, and nil and "closed"

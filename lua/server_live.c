@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 #include <reverst/server.h>
 
+#include "lua/fields.h"
 #include "lua/handle.h"
 #include "lua/server.h"
 
@@ -113,13 +114,13 @@ static int push_result(lua_State *L, int r) {
   return 1;
 }
 
-int rv_lua_server_set_http_address(lua_State *L) {
+int rv_lua_server_set_http_addresses(lua_State *L) {
   reverst_server *server = rv_lua_server_get(L);
 
   if (!server)
     return 2;
-  return push_result(
-      L, reverst_server_set_http_address(server, luaL_checkstring(L, 2)));
+  return push_result(L, reverst_server_set_http_addresses(
+                            server, rv_lua_check_texts(L, 2, "addresses")));
 }
 
 int rv_lua_server_set_drain_timeout(lua_State *L) {

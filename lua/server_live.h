@@ -12,8 +12,8 @@
    requests, latency (seconds; nil: none yet), since (seconds since 1970),
    eligible (gets requests now) */
 int rv_lua_server_tunnels(lua_State *L);
-/* set_http_address(address) */
-int rv_lua_server_set_http_address(lua_State *L);
+/* set_http_addresses(list of texts) */
+int rv_lua_server_set_http_addresses(lua_State *L);
 /* set_drain_timeout(nanoseconds, or false) */
 int rv_lua_server_set_drain_timeout(lua_State *L);
 /* set_log_level(): to that of the Lua state */

@@ -70,7 +70,8 @@ describe("a configuration", function()
         retry_threshold = 1024, registration_timeout = 10000000000,
         max_pending = 16384, max_pending_per_address = 256,
       },
-      http = { address = "127.0.0.1:8181", max_connections_per_address = 1000 },
+      http = { address = { "127.0.0.1:8181" },
+        max_connections_per_address = 1000 },
       memory_budget = 256 << 20, watch = false,
       log = { level = "info", format = "logfmt" },
       drain_timeout = 30000000000, hook_timeout = 30000000000,
@@ -88,8 +89,8 @@ describe("a configuration", function()
         certificate_path = "server.crt", private_key_path = "server.key",
         max_idle_timeout = "20s", keep_alive_period = false,
         registration_timeout = 3, max_pending = 9, max_pending_per_address = 8 },
-      http = { address = "[::1]:2", max_connections = 7,
-        max_connections_per_address = 6 },
+      http = { address = { "[::1]:2", ":3", "unix:run/http.sock" },
+        max_connections = 7, max_connections_per_address = 6 },
       log = { level = "debug" },
       drain_timeout = false, memory_budget = "10MB", watch = true,
       control = "unix:run/control.sock", route = function() end,
@@ -108,8 +109,10 @@ describe("a configuration", function()
     assert.is_false(settings.drain_timeout)
     assert.same({ 3000000000, 9, 8 }, { settings.tunnel.registration_timeout,
       settings.tunnel.max_pending, settings.tunnel.max_pending_per_address })
-    assert.same({ address = "[::1]:2", max_connections = 7,
-      max_connections_per_address = 6 }, settings.http)
+    assert.same({
+      address = { "[::1]:2", ":3", "unix:" .. folder .. "/run/http.sock" },
+      max_connections = 7, max_connections_per_address = 6,
+    }, settings.http)
     assert.same({ 10000000, true, "unix:" .. folder .. "/run/control.sock" },
       { settings.memory_budget, settings.watch, settings.control })
     assert.is_function(settings.route)

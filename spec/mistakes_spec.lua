@@ -156,6 +156,19 @@ describe_all("the table", {
     'http.address: "localhost:8181": a name cannot be listened on; '
       .. 'write an address of this machine, such as "127.0.0.1:8181" or '
       .. '":8181" for all' },
+  { 'http = { address = { ":1", "localhost:2", 3 } }',
+    'http.address: "localhost:2": a name cannot be listened on; write an '
+      .. 'address of this machine, such as "127.0.0.1:2" or ":2" for all; '
+      .. 'expected an address, such as "127.0.0.1:8181", got 3' },
+  { 'http = { address = {} }',
+    'http.address: expected a list such as { "127.0.0.1:8181" }, got an '
+      .. 'empty one' },
+  { 'http = { address = { address = ":1" } }',
+    'http.address: expected a list such as { "127.0.0.1:8181" }, got a '
+      .. 'table' },
+  { 'http = { address = "unix:" }',
+    'http.address: expected a socket, such as "unix:/run/reverst/http.sock", '
+      .. 'got "unix:"' },
   { 'http = { port = 8181 }',
     'http.port: unknown key; there are address, max_connections, '
       .. 'max_connections_per_address' },

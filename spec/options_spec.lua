@@ -126,7 +126,7 @@ describe("the environment", function()
     assert.same({
       ["log.level"] = "debug",
       ["tunnel.address"] = ":1",
-      ["http.address"] = "[::1]:2",
+      ["http.address"] = { "[::1]:2" },
       ["tunnel.server_name"] = "a.example",
       ["tunnel.private_key_path"] = "key",
       ["tunnel.certificate_path"] = "certificate",
@@ -203,6 +203,25 @@ describe("a value", function()
       { "127.0.0.1:0", ":8181", "[::1]:65535", "[::]:80", "0.0.0.0:80" },
       { "", "8181", "127.0.0.1", "localhost:80", "1.2.3.4:65536", "1.2.3.4:x",
         "256.0.0.1:80", "::1:80", "[::1]", "[host]:80", 8181, "a\0:80" })
+  end)
+
+  it("may be an address to listen on by TCP, or a Unix socket", function()
+    check_all("door",
+      { "127.0.0.1:0", ":8181", "[::1]:65535", "unix:/run/http.sock" },
+      { "", "8181", "localhost:80", "unix:", "unix:a\0", 8181,
+        "unix:/" .. ("x"):rep(107) })
+  end)
+
+  it("may be several", function()
+    local row = { type = "listen", many = true, most = 2, default = ":1" }
+    assert.same({ ":1" }, check.value(row, ":1"))
+    assert.same({ ":1", ":2" }, check.value(row, { ":1", ":2" }))
+    for _, value in ipairs { {}, { ":1", "x" }, { ":1", ":2", ":3" },
+      { address = ":1" }, { ":1", n = 1 } } do
+      local checked, message = check.value(row, value)
+      assert.is_nil(checked)
+      assert.is_string(message)
+    end
   end)
 
   it("may be an address to dial", function()

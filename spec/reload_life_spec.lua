@@ -162,7 +162,7 @@ describe("a hook that waits during a reload", function()
       group.on_request = function(request)
         local response = assert(require "reverst.http".get "http://%s/slow")
         return { status = 299, body = word .. response.body }
-      end]]):format(host.origin())
+      end]]):format(host.origin_address())
     start(body, "before")
     local asks = host.ask(server, "/")
     local service = host.accept_request()
@@ -307,10 +307,16 @@ describe("a task in the background", function()
 end)
 
 describe("another http address", function()
-  local function start_at(address)
-    write("", "", ('http = { address = %q }, tunnel = { address = "127.0.0.1:0",'
-      .. ' server_name = "localhost", certificate_path = "server.crt",'
-      .. ' private_key_path = "server.key" },'):format(address))
+  -- a config.lua with an address for visitors, or several
+  local function start_at(...)
+    local list = {}
+    for i, address in ipairs { ... } do
+      list[i] = ("%q"):format(address)
+    end
+    write("", "", ('http = { address = { %s } }, tunnel = { address = '
+      .. '"127.0.0.1:0", server_name = "localhost", certificate_path = '
+      .. '"server.crt", private_key_path = "server.key" },'):format(
+      table.concat(list, ", ")))
   end
 
   it("is opened before the one before is closed, where requests finish",
@@ -344,6 +350,50 @@ describe("another http address", function()
       host.answer(host.accept_request(), "still here")
       finish(visitor, "still here$")
     end)
+
+  local function listeners()
+    local _, output = host.run { "status", "--json", config }
+    local addresses = {}
+    for _, listener in ipairs(require "reverst.json".decode(output).listeners) do
+      if listener["for"] == "visitors" then
+        table.insert(addresses, listener.address)
+      end
+    end
+    return addresses
+  end
+
+  it("may be one of several, cover those before, and be a Unix socket", function()
+    local port = process.free_port "tcp"
+    local narrow, wide = "127.0.0.1:" .. port, "0.0.0.0:" .. port
+    local socket = "unix:" .. host.path "http.sock"
+    start_at(narrow, "unix:http.sock")
+    server = programs.start { host.reverst, config, name = "server" }
+    for _, address in ipairs { narrow, socket } do
+      assert.equal(address, server:wait_for_event {
+        event = "listening", ["for"] = "visitors" }.address)
+    end
+    server.http = narrow
+    server.tunnel = server:events { event = "listening" }[2].address
+    join()
+    local function is_served(...)
+      local visitor = host.ask(server, "/", { ... })
+      host.answer(host.accept_request(), "served")
+      finish(visitor, "served$")
+    end
+    is_served()
+    is_served("--unix-socket", host.path "http.sock")
+    assert.same({ narrow, socket }, listeners())
+    start_at(wide)
+    reload()
+    assert.same({ wide }, listeners())
+    is_served()
+    assert.is_nil(io.open(host.path "http.sock"))
+    start_at("unix:http.sock", narrow)
+    reload()
+    assert.same({ socket, narrow }, listeners())
+    is_served()
+    is_served("--unix-socket", host.path "http.sock")
+  end)
 end)
 
 describe("a server under load", function()

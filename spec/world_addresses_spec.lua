@@ -121,6 +121,37 @@ describe("the addresses for visitors", function()
     assert.equal("PONG\n", world:get("/"):body())
   end)
 
+  it("may cover those before, or be covered by them", function()
+    local server = serve()
+    local port = server:http_address():match ":(%d+)$"
+    local wide, narrow = "0.0.0.0:" .. port, "127.0.0.1:" .. port
+    local kept = world:visitor()
+    for _, addresses in ipairs {
+      { wide }, { narrow }, { "127.0.0.2:" .. port, narrow }, { ":" .. port },
+      { narrow, "127.0.0.2:" .. port }, { wide },
+    } do
+      assert(server:set_http_address(addresses))
+      assert.equal("PONG\n", body_at(narrow))
+    end
+    -- for the moment of a change only: nobody else may have the port
+    for _, address in ipairs { narrow, wide } do
+      local other, fault = world:server { http_address = address }
+      assert.same({ nil, "REVERST_ERR_LISTEN" }, { other, fault })
+    end
+    kept:await_close()
+  end)
+
+  it("stay as they were when one that covers them cannot be had", function()
+    local server = serve()
+    local before = server:http_address()
+    local port = before:match ":(%d+)$"
+    assert.same({ nil, "REVERST_ERR_LISTEN" }, { server:set_http_address {
+      "0.0.0.0:" .. port, "unix:/nonexistent/http.sock" } })
+    assert.equal(before, server:http_address())
+    assert.equal("PONG\n", body_at(before))
+    assert.is_nil((world:server { http_address = "0.0.0.0:" .. port }))
+  end)
+
   it("are not touched where they stay", function()
     local server = serve { http_addresses = { "127.0.0.1:0" } }
     local first = server:http_address()

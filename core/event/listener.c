@@ -103,6 +103,12 @@ static void prepare(int fd, int family) {
   rv_socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 }
 
+static void prepare_beside(int fd, int family) {
+  prepare(fd, family);
+  if (family != AF_UNIX)
+    rv_socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+}
+
 /* A Unix socket stays behind when its process is killed: it is one that nobody
    listens on. Anything else is left alone. */
 static bool remove_stale(const struct rv_address *address) {
@@ -119,8 +125,9 @@ static bool remove_stale(const struct rv_address *address) {
   return is_stale && unlink(address->path.sun_path) == 0;
 }
 
-static int open_socket(const struct rv_address *address) {
-  int fd = rv_socket_bind(address, SOCK_STREAM, prepare);
+static int open_socket(const struct rv_address *address, bool beside) {
+  int fd =
+      rv_socket_bind(address, SOCK_STREAM, beside ? prepare_beside : prepare);
   if (fd == -EADDRINUSE && remove_stale(address))
     fd = rv_socket_bind(address, SOCK_STREAM, prepare);
   if (fd < 0)
@@ -187,7 +194,7 @@ static struct rv_listener *listener_new(
 
 int rv_listener_open(
     struct rv_listener **listener, const struct rv_listener_options *options) {
-  int fd = open_socket(options->address);
+  int fd = open_socket(options->address, options->beside);
   if (fd < 0) {
     rv_log_listen_failure(rv_loop_engine(options->loop), options->address, -fd);
     return REVERST_ERR_LISTEN;
@@ -197,7 +204,14 @@ int rv_listener_open(
     close(fd);
     return REVERST_ERR_NO_MEMORY;
   }
+  if (options->beside)
+    rv_listener_let_beside(*listener, false);
   return 0;
+}
+
+void rv_listener_let_beside(struct rv_listener *listener, bool may) {
+  if (listener->address.any.sa_family != AF_UNIX)
+    rv_socket_set(listener->fd, SOL_SOCKET, SO_REUSEPORT, may);
 }
 
 void rv_listener_close(struct rv_listener *listener) {

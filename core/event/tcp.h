@@ -24,6 +24,7 @@ struct rv_listener;
 struct rv_listener_options {
   struct rv_loop *loop;
   const struct rv_address *address; /* a stale Unix socket is replaced */
+  bool beside; /* another that lets it, see rv_listener_let_beside */
   /* A connection came: the callee owns `fd` (non-blocking, close-on-exec). */
   void (*on_accept)(int fd, const struct rv_address *peer, void *user_data);
   void *user_data;
@@ -37,5 +38,10 @@ int rv_listener_open(
 void rv_listener_close(struct rv_listener *listener); /* NULL is fine */
 const struct rv_address *rv_listener_address(
     const struct rv_listener *listener); /* as bound */
+
+/* Whether one that is opened `beside` may have an address that overlaps this
+   one's, such as 127.0.0.1:80 and 0.0.0.0:80, which is for the moment in which
+   it takes its place: any program of the same user may do it (SO_REUSEPORT). */
+void rv_listener_let_beside(struct rv_listener *listener, bool may);
 
 #endif

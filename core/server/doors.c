@@ -2,6 +2,7 @@
 /* A listener for each address; those that stay are left alone. */
 #include "server/doors.h"
 
+#include "event/socket.h"
 #include <reverst/error.h>
 #include <stdlib.h>
 
@@ -29,6 +30,34 @@ static void close_door(struct rv_door *door) {
   free(door);
 }
 
+static bool is_internet(const struct rv_address *address) {
+  return address->any.sa_family == AF_INET ||
+         address->any.sa_family == AF_INET6;
+}
+
+/* sin_port and sin6_port have the same place */
+static bool overlap(const struct rv_address *a, const struct rv_address *b) {
+  return is_internet(a) && is_internet(b) && a->v4.sin_port == b->v4.sin_port &&
+         (rv_address_is_wildcard(a) || rv_address_is_wildcard(b));
+}
+
+/* One that takes the place of others that overlap it is open before they close:
+   no visitor finds nobody there. Gives whether there are any. */
+static bool let_beside(
+    struct rv_doors *doors, const struct rv_address *address, bool may) {
+  bool found = false;
+
+  rv_list_each(node, &doors->list) {
+    struct rv_listener *listener = door_of(node)->listener;
+
+    if (door_of(node)->kept || !overlap(rv_listener_address(listener), address))
+      continue;
+    rv_listener_let_beside(listener, may);
+    found = true;
+  }
+  return found;
+}
+
 static int open_door(struct rv_doors *doors, const struct rv_address *address) {
   struct rv_door *door = calloc(1, sizeof(*door));
   struct rv_listener_options options = {
@@ -44,7 +73,10 @@ static int open_door(struct rv_doors *doors, const struct rv_address *address) {
   door->doors = doors;
   door->wanted = *address;
   door->kept = true;
+  options.beside = let_beside(doors, address, true);
   r = rv_listener_open(&door->listener, &options);
+  if (options.beside)
+    let_beside(doors, address, false);
   if (r < 0) {
     free(door);
     return r;
@@ -92,24 +124,33 @@ static void sort(
   }
 }
 
+static void mark_kept(
+    struct rv_doors *doors, const struct rv_address *addresses, size_t count) {
+  rv_list_each(node, &doors->list) door_of(node)->kept = false;
+  for (size_t i = 0; i < count; i++) {
+    struct rv_door *door = find(doors, &addresses[i]);
+
+    if (door != NULL)
+      door->kept = true;
+  }
+}
+
 int rv_doors_set(
     struct rv_doors *doors, const struct rv_address *addresses, size_t count) {
   size_t opened = 0;
 
-  rv_list_each(node, &doors->list) door_of(node)->kept = false;
+  mark_kept(doors, addresses, count);
   for (size_t i = 0; i < count; i++) {
-    struct rv_door *door = find(doors, &addresses[i]);
-    int r = 0;
+    int r;
 
-    if (door != NULL)
-      door->kept = true;
-    else
-      r = open_door(doors, &addresses[i]);
+    if (find(doors, &addresses[i]) != NULL)
+      continue;
+    r = open_door(doors, &addresses[i]);
     if (r < 0) {
       close_newest(doors, opened);
       return r;
     }
-    opened += door == NULL;
+    opened++;
   }
   close_others(doors);
   sort(doors, addresses, count);

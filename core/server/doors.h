@@ -22,8 +22,8 @@ struct rv_doors {
 
 /* Listens at these from now on, or, on failure, where it did: opens those that
    are new (REVERST_ERR_LISTEN, logged; REVERST_ERR_NO_MEMORY), then closes the
-   others. One that is there is known by its address as it was asked for, and as
-   it was bound. */
+   others, which may overlap new ones (127.0.0.1:80 of 0.0.0.0:80). One that is
+   there is known by its address as it was asked for, and as it was bound. */
 int rv_doors_set(
     struct rv_doors *doors, const struct rv_address *addresses, size_t count);
 

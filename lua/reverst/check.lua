@@ -170,6 +170,27 @@ function types.listen(row, value)
   return value
 end
 
+-- "unix:PATH" in full
+local function socket(path)
+  path = paths.resolve(path)
+  if #path > 107 then
+    return nil, ("the path of a socket has at most 107 bytes; %s has %d"):format(
+      got(path), #path)
+  end
+  return "unix:" .. path
+end
+
+-- of TCP, or of a Unix socket
+function types.door(row, value)
+  local path = type(value) == "string" and value:match "^unix:(.*)$"
+  if not path then
+    return types.listen(row, value)
+  elseif path == "" or path:find("\0", 1, true) then
+    return expected('a socket, such as "unix:/run/reverst/http.sock"', value)
+  end
+  return socket(path)
+end
+
 function types.dial(row, value)
   if type(value) ~= "string" then
     return expected('an address, such as "' .. row.default .. '"', value)
@@ -211,12 +232,7 @@ function types.control(_, value)
   if not path or path:find("\0", 1, true) then
     return expected('a socket, such as "unix:/run/reverst/control.sock"', value)
   end
-  path = paths.resolve(path)
-  if #path > 107 then
-    return nil, ("the path of a socket has at most 107 bytes; %s has %d"):format(
-      got(path), #path)
-  end
-  return "unix:" .. path
+  return socket(path)
 end
 
 function types.origin(_, value)
@@ -265,6 +281,16 @@ end
 
 local function check_each(row, values)
   local list, problems = {}, {}
+  local count = 0
+  for _ in pairs(values) do
+    count = count + 1
+  end
+  if count ~= #values or count == 0 and row.default then
+    return nil, ("expected a list such as { %q }, got %s"):format(
+      row.default or row.argument, count == 0 and "an empty one" or "a table")
+  elseif row.most and count > row.most then
+    return nil, ("at most %d, got %d"):format(row.most, count)
+  end
   for _, value in ipairs(values) do
     local checked, message = types[row.type](row, value)
     list[#list + 1] = checked

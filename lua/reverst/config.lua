@@ -42,7 +42,7 @@ local text = require "reverst.text"
 ---@field max_pending_per_address? integer default 256
 
 ---@class reverst.HttpConfig
----@field address? string where visitors connect; default "127.0.0.1:8181"
+---@field address? string|string[] where visitors connect; default "127.0.0.1:8181"
 ---@field max_connections? integer default: half of the open files allowed, at most 65536
 ---@field max_connections_per_address? integer default 1000
 

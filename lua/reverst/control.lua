@@ -46,6 +46,16 @@ local function describe_groups()
   return groups
 end
 
+local function describe_listeners(server)
+  local listeners = { { ["for"] = "tunnels", transport = "quic",
+    address = server:tunnel_address() } }
+  for _, address in ipairs(server:http_addresses() or {}) do
+    table.insert(listeners, { ["for"] = "visitors", transport = "http",
+      address = address })
+  end
+  return listeners
+end
+
 local commands = {}
 
 function commands.reload()
@@ -74,10 +84,7 @@ function commands.status()
     uptime = os.time() - history.started_at,
     state = history.is_draining and "draining" or "running",
     config = running.path,
-    listeners = {
-      { ["for"] = "tunnels", transport = "quic", address = server:tunnel_address() },
-      { ["for"] = "visitors", transport = "http", address = server:http_address() },
-    },
+    listeners = describe_listeners(server),
     groups = describe_groups(),
     memory = { resident = resident_memory(), lua = history.lua_memory,
       retired_states = history.retired, retired_lua = history.retired_memory },

@@ -5,7 +5,8 @@
 -- in config.lua only), type (see check.lua) with its choices, bounds (least,
 -- most), example or off (may be false), default, required, effect (of a change, at a
 -- reload: "live", or "restart": it needs one), argument and help; is_flag_only:
--- it is not in config.lua; many (the value is a list: the flag may come again),
+-- it is not in config.lua; many (the value is a list, of at most `most`: the flag
+-- may come again),
 -- commas (they separate values of a flag; in the environment they always do),
 -- aliases (other names of the flag), is_secret (its value is never printed).  A
 -- flag's environment variable is REVERST_ and its name.
@@ -42,8 +43,10 @@ options.server = {
   },
   {
     key = "http.address", flag = "http-address", short = "s",
-    argument = "ADDR", type = "listen", default = "127.0.0.1:8181",
-    effect = "live", help = "where visitors connect (HTTP, TCP)",
+    argument = "ADDR", type = "door", many = true, commas = true, most = 16,
+    default = "127.0.0.1:8181", effect = "live",
+    help = "where visitors connect (HTTP): HOST:PORT, :PORT or unix:PATH; "
+      .. "several at once",
   },
   {
     key = "tunnel.server_name", flag = "server-name", short = "n",

@@ -98,20 +98,20 @@ end
 
 -- What may fail comes first, and is undone when the rest cannot be done.
 local function apply(server, settings, before, now)
-  local address = now.options["http.address"]
-  local moves = address ~= before.options["http.address"]
-  local address_before = server:http_address()
+  local moves = now.options["http.address"] ~= before.options["http.address"]
+  local addresses_before = server:http_addresses()
   local ok, message
   if moves then
-    ok, message = server:set_http_address(address)
+    ok, message = server:set_http_addresses(settings.http.address)
     if not ok then
-      return nil, { ("http.address: %s: %s"):format(address, message) }
+      return nil, { ("http.address: %s: %s"):format(
+        table.concat(settings.http.address, ", "), message) }
     end
   end
   ok, message = reverst.set_routing(server, settings)
   if not ok then
     if moves then
-      server:set_http_address(address_before)
+      server:set_http_addresses(addresses_before)
     end
     return nil, { message }
   end

@@ -103,24 +103,15 @@ function host.wait_until(condition, what)
   end, what)
 end
 
---- Where the origin listens.
-function host.origin()
-  return listener:address()
-end
-
 --- A visitor who asks for a path of a host, "app.test" unless arguments say
 --- otherwise; curl, with these arguments before.
 function host.ask(server, path, arguments)
   local command = { "curl", "--silent", "--show-error", "--include", "--no-buffer",
-    "--header", "Host: " .. (arguments and arguments.host or "app.test"), may_fail = true, name = "visitor" }
+    "--header", "Host: " .. (arguments and arguments.host or "app.test"),
+    may_fail = true, name = "visitor" }
   table.move(arguments or {}, 1, #(arguments or {}), #command + 1, command)
   table.insert(command, "http://" .. server.http .. path)
   return programs.start(command)
-end
-
---- Where the origin listens.
-function host.origin_address()
-  return listener:address()
 end
 
 --- The next request at the origin's door, on a connection of its own: with its

@@ -11,9 +11,13 @@ local Server = {}
 ---@return string address
 function Server:tunnel_address() end
 
---- Where visitors connect, likewise.
+--- Where visitors connect, likewise; the first of several addresses.
 ---@return string address
 function Server:http_address() end
+
+--- All addresses where visitors connect.
+---@return string[] addresses
+function Server:http_addresses() end
 
 --- Other groups and another route, as reverst.core takes them; scripts call
 --- reverst.set_routing.
@@ -48,13 +52,13 @@ function Server:reload_certificates() end
 ---@return string|nil code
 function Server:set_certificate(certificate_path, private_key_path) end
 
---- Listens at another address for visitors; what is under way finishes at the
---- one before. Where it cannot, nothing changes.
----@param address string
+--- Listens at other addresses for visitors; what is under way finishes at those
+--- before. Where it cannot, nothing changes.
+---@param addresses string[]
 ---@return true|nil
 ---@return string|nil message
 ---@return string|nil code
-function Server:set_http_address(address) end
+function Server:set_http_addresses(addresses) end
 
 ---@param nanoseconds integer|false false: waits for the last request
 ---@return true|nil

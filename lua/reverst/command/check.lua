@@ -46,7 +46,9 @@ local function describe(settings, path)
   say("%s: good. It would serve:", text.printable(source))
   say("  tunnels   %s (QUIC), as %s", settings.tunnel.address,
     settings.tunnel.server_name)
-  say("  visitors  %s (HTTP)", settings.http.address)
+  for _, address in ipairs(settings.http.address) do
+    say("  visitors  %s (HTTP)", text.printable(address))
+  end
   if path and settings.groups_path then
     say("  groups of %s, which replace those of %s",
       text.printable(settings.groups_path), text.printable(path))

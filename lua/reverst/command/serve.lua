@@ -38,8 +38,10 @@ local function log_start(server, settings)
   log.info("listening", { ["for"] = "tunnels", transport = "quic",
     address = server:tunnel_address(),
     server_name = settings.tunnel.server_name })
-  log.info("listening", { ["for"] = "visitors", transport = "http",
-    address = server:http_address() })
+  for _, address in ipairs(server:http_addresses()) do
+    log.info("listening", { ["for"] = "visitors", transport = "http",
+      address = address })
+  end
   for _, group in ipairs(settings.groups) do
     log.info("serving", { group = group.name,
       balance = balance.kind_of(group.balance),
