@@ -67,10 +67,24 @@ void rv_lua_group_free(struct rv_lua_group *group) {
   free(group);
 }
 
+/* Does the function take but one argument? Making another for it costs as much
+   as the call. */
+static bool takes_one(lua_State *L, int reference) {
+  lua_Debug function;
+
+  if (lua_rawgeti(L, LUA_REGISTRYINDEX, reference) != LUA_TFUNCTION) {
+    lua_pop(L, 1);
+    return false;
+  }
+  lua_getinfo(L, ">u", &function);
+  return !function.isvararg && function.nparams == 1;
+}
+
 static void read_functions(lua_State *L, int index, struct rv_lua_group *group,
     reverst_group_options *options) {
   group->authenticate = rv_lua_function_field(L, index, "authenticate");
   group->balance = rv_lua_function_field(L, index, "balance");
+  group->balances_blindly = takes_one(L, group->balance);
   group->on_request = rv_lua_function_field(L, index, "on_request");
   group->on_response = rv_lua_function_field(L, index, "on_response");
   group->on_tunnel_up = rv_lua_function_field(L, index, "on_tunnel_up");

@@ -30,6 +30,7 @@ struct rv_lua_group {
   int authenticate, balance, on_request, on_response, on_tunnel_up,
       on_tunnel_down;
   uint64_t hook_timeout; /* ns of a hook; REVERST_NEVER: no bound */
+  bool balances_blindly; /* its policy takes no request */
   struct rv_lua_choice choice;
   struct rv_lua_complaint policy_complaint, hook_complaint;
   LIST_HEAD(, rv_lua_authentication) registrations; /* undecided */

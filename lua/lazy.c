@@ -14,9 +14,9 @@ static void push_names(lua_State *L, const struct rv_lua_lazy_type *type) {
     luaL_setfuncs(L, type->methods, 0);
 }
 
-/* Known by its name only when it is complete. */
+/* Found by the address of its type, and that only when it is complete. */
 static void push_metatable(lua_State *L, const struct rv_lua_lazy_type *type) {
-  if (lua_getfield(L, LUA_REGISTRYINDEX, type->name) != LUA_TNIL)
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, type) != LUA_TNIL)
     return;
   lua_pop(L, 1);
   lua_newtable(L);
@@ -28,7 +28,7 @@ static void push_metatable(lua_State *L, const struct rv_lua_lazy_type *type) {
   lua_pushstring(L, type->name);
   lua_setfield(L, -2, "__metatable");
   lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, type->name);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, type);
 }
 
 void rv_lua_lazy_set(lua_State *L, const struct rv_lua_lazy_type *type) {
@@ -63,5 +63,13 @@ int rv_lua_lazy_place(lua_State *L, const struct rv_lua_lazy_type *type) {
 
 void *rv_lua_lazy_test(
     lua_State *L, int index, const struct rv_lua_lazy_type *type) {
-  return luaL_testudata(L, index, type->name);
+  void *userdata = lua_touserdata(L, index);
+
+  if (!userdata || !lua_getmetatable(L, index))
+    return NULL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, type);
+  if (!lua_rawequal(L, -1, -2))
+    userdata = NULL;
+  lua_pop(L, 2);
+  return userdata;
 }

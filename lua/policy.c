@@ -142,18 +142,23 @@ static void take_result(lua_State *L, struct call *call) {
     call->chosen = cell->tunnel;
 }
 
+/* Kept, so that it can be emptied whatever the call does. */
+static void push_request(lua_State *L, struct call *call) {
+  struct rv_lua_visit *request = rv_lua_visit_push(L, call->visit);
+
+  keep(L, &call->group->choice.request);
+  call->request = request;
+}
+
 static int call_policy(lua_State *L) {
   struct call *call = lua_touserdata(L, 1);
-  struct rv_lua_group *group = call->group;
-  struct rv_lua_visit *request;
+  const struct rv_lua_group *group = call->group;
 
   lua_rawgeti(L, LUA_REGISTRYINDEX, group->balance);
   push_tunnels(L, call);
-  request = rv_lua_visit_push(L, call->visit);
-  /* Kept, so that it can be emptied whatever the call does. */
-  keep(L, &group->choice.request);
-  call->request = request;
-  lua_call(L, 2, 1);
+  if (!group->balances_blindly)
+    push_request(L, call);
+  lua_call(L, group->balances_blindly ? 1 : 2, 1);
   take_result(L, call);
   return 0;
 }

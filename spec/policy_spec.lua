@@ -123,6 +123,26 @@ describe("a policy", function()
     assert.matches("x%-one=1\n.*x%-one=2", names)
   end)
 
+  for what, code in pairs {
+    ["two names"] = "function(tunnels, request) return take(tunnels, request) end",
+    ["dots"] = "function(...) return take(...) end",
+    ["a name and dots"] = "function(tunnels, ...) return take(tunnels, ...) end",
+    ["a callable table"] =
+      "setmetatable({}, { __call = function(_, ...) return take(...) end })",
+    ["a method"] = "setmetatable({}, { __call = function(_, tunnels, request) "
+      .. "return take(tunnels, request) end })",
+  } do
+    it("gets the request by " .. what, function()
+      start(code, [[function take(tunnels, request)
+        return tunnels[tonumber(request.query)]
+      end]])
+      client "a"
+      client "b"
+      assert.equal("b", world:get("/?2"):body())
+      assert.equal("a", world:get("/?1"):body())
+    end)
+  end
+
   it("may be a name", function()
     start '"first"'
     client "a"
