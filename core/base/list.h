@@ -3,6 +3,7 @@
 #ifndef RV_BASE_LIST_H
 #define RV_BASE_LIST_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -36,6 +37,14 @@ static inline void rv_list_push(struct rv_list *head, struct rv_list *node) {
   head->previous = node;
 }
 
+static inline void rv_list_push_first(
+    struct rv_list *head, struct rv_list *node) {
+  node->next = head->next;
+  node->previous = head;
+  head->next->previous = node;
+  head->next = node;
+}
+
 /* Takes the element out of its list; harmless when it is in none. */
 static inline void rv_list_remove(struct rv_list *node) {
   if (!rv_list_linked(node))
@@ -58,6 +67,7 @@ static inline struct rv_list *rv_list_pop(struct rv_list *head) {
 static inline void rv_list_append(struct rv_list *to, struct rv_list *from) {
   if (rv_list_empty(from))
     return;
+  assert(from->next != NULL);
   from->next->previous = to->previous;
   to->previous->next = from->next;
   from->previous->next = to;

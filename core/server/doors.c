@@ -120,7 +120,7 @@ static void sort(
     struct rv_door *door = find(doors, &addresses[count]);
 
     rv_list_remove(&door->node);
-    rv_list_push(doors->list.next, &door->node);
+    rv_list_push_first(&doors->list, &door->node);
   }
 }
 
