@@ -311,6 +311,29 @@ describe("a server whose groups are exchanged", function()
     world:run("the end", function() return server:stats().tunnels == 0 end)
   end)
 
+  it("asks no policy again that took itself away", function()
+    local asked = 0
+    serve(group("app", { choose = function(_, visit, tunnels)
+      asked = asked + 1
+      if asked == 3 then
+        assert(server:set_routing { group "app" })
+      end
+      visit:pick(tunnels[1])
+    end }))
+    local relay = world:relay()
+    join("a", { address = relay:address() })
+    join "b"
+    assert.equal("a", world:get("/"):body())
+    relay:silence(true)
+    world:visitor():ask { path = "/", method = "POST" }
+    local begin = World.now()
+    world:run("suspicion", function() return World.now() - begin > 1.5 end)
+    -- the silent one is chosen once more: that is not good enough by now
+    assert.equal("b", world:get("/"):body())
+    assert.equal(3, asked)
+    relay:silence(false)
+  end)
+
   it("may be exchanged by a policy while others wait", function()
     local exchanges = 0
     serve(group "app")

@@ -48,6 +48,8 @@ static reverst_tunnel *ask_until_fit(
     *may_wait = offer.may_wait;
     if (offer.choice.count == 0)
       return NULL;
+    if (group->options.choose == NULL)
+      return offer.choice.tunnels[0]; /* it was taken away when it was asked */
     chosen = ask(visit, &offer);
     if (!rv_offer_contains(&offer, chosen)) {
       log_no_choice(group, chosen ? "not one of those offered" : "none");
