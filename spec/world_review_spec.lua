@@ -237,6 +237,54 @@ describe("a group whose tunnels are asked about once more", function()
     world:run("the end", function() return client:is_closed() end)
   end)
 
+  it("asks about who comes on a decision on what was asked before", function()
+    local pending
+    local function deciding_later(options)
+      local made = group(options)
+      local authenticate = made.authenticate
+      made.authenticate = function(it, registration)
+        if registration:facts().repeated then
+          authenticate(it, registration)
+        else
+          pending = registration
+        end
+      end
+      return made
+    end
+    local function newcomer()
+      pending = nil
+      local client = world:client { group = "app", username = "user",
+        password = "pass", on_request = pong }
+      world:run("the registration", function() return pending end)
+      return client
+    end
+    decide = function(registration) registration:reject("not any more") end
+    server = world:server()
+    assert(server:set_routing { deciding_later() })
+    -- the rules change meanwhile
+    local client = newcomer()
+    assert(server:reauthenticate("app", 0))
+    pending:accept()
+    world:run("the end", function() return downs[1] end)
+    assert.same({ "unauthorized" }, downs)
+    assert.equal(1, #asked)
+    world:close_engine(client)
+    -- or another group has its name
+    client = newcomer()
+    assert(server:set_routing {})
+    assert(server:set_routing { deciding_later() })
+    pending:accept()
+    world:run("the end", function() return downs[2] end)
+    assert.equal(2, #asked)
+    world:close_engine(client)
+    -- or nothing changes: then once is enough
+    newcomer()
+    pending:accept()
+    world:run("the tunnel", function() return server:stats().tunnels == 1 end)
+    world:turns(20)
+    assert.equal(2, #asked)
+  end)
+
   it("has nothing to ask where credentials are forgotten", function()
     serve { forget_credentials = true }
     join { username = "user", password = "pass" }

@@ -51,7 +51,7 @@ struct rv_group *rv_group_new(
   group->options = normal_options(options);
   rv_list_init(&group->tunnels);
   rv_list_init(&group->waiting);
-  rv_review_init(&group->review);
+  rv_review_init(&group->review, engine->now);
   return group;
 }
 

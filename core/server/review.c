@@ -164,6 +164,7 @@ int rv_review_start(
   uint64_t at = group->engine->now;
 
   rv_review_stop(group);
+  review->begun_at = at;
   review->pause = spread > RV_SECOND ? spread : RV_SECOND;
   review->patience = patience;
   rv_list_each(node, &group->tunnels) {
@@ -176,6 +177,21 @@ int rv_review_start(
     at = rv_deadline(at, step);
   }
   return arm(group);
+}
+
+void rv_review_join(
+    reverst_tunnel *tunnel, uint64_t asked_at, uint64_t patience) {
+  struct rv_group *group = tunnel->group;
+  struct rv_review *review = &group->review;
+
+  if (!tunnel->kept || group->options.insecure || asked_at >= review->begun_at)
+    return;
+  if (review->pause < RV_SECOND)
+    review->pause = RV_SECOND;
+  review->patience = patience;
+  tunnel->review_at = group->engine->now;
+  rv_list_push_first(&review->to_ask, &tunnel->review_node);
+  (void)arm(group);
 }
 
 static void empty(struct rv_list *list) {
@@ -197,8 +213,8 @@ void rv_review_leave(reverst_tunnel *tunnel) {
   rv_list_remove(&tunnel->review_node);
 }
 
-void rv_review_init(struct rv_review *review) {
-  *review = (struct rv_review){ .owner = { on_decided } };
+void rv_review_init(struct rv_review *review, uint64_t now) {
+  *review = (struct rv_review){ .owner = { on_decided }, .begun_at = now };
   rv_list_init(&review->to_ask);
   rv_list_init(&review->asked);
   rv_timer_init(&review->timer, on_timer);

@@ -66,6 +66,13 @@ static int keep_credentials(
   return r;
 }
 
+/* What decided may have been taken away meanwhile, for good reasons. */
+static void ask_again(struct rv_entry *entry) {
+  if (entry->asked_at != 0)
+    rv_review_join(
+        &entry->tunnel, entry->asked_at, entry->server->registration_timeout);
+}
+
 static void join(struct rv_entry *entry, struct rv_group *group) {
   struct reverst_server *server = entry->server;
   reverst_tunnel *tunnel = &entry->tunnel;
@@ -85,6 +92,7 @@ static void join(struct rv_entry *entry, struct rv_group *group) {
   rv_group_add_tunnel(group, tunnel);
   server->tunnel_count++;
   server->accepted_count++;
+  ask_again(entry);
   announce(entry);
   rv_router_serve_waiting(tunnel->group);
 }
@@ -160,6 +168,7 @@ static void ask(struct rv_entry *entry, const struct rv_group *group) {
     return;
   }
   server->pending_count++;
+  entry->asked_at = server->engine->now;
   group->options.authenticate(entry->registration, group->options.user_data);
 }
 

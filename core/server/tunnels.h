@@ -14,6 +14,7 @@ struct rv_entry {
   struct reverst_server *server;
   reverst_tunnel tunnel;
   reverst_registration *registration; /* while undecided */
+  uint64_t asked_at;                  /* engine time */
   struct rv_instance instance;
   char *peer;
   struct rv_job job; /* of the phase for scripts: joins, or says that it left */

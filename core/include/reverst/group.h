@@ -130,8 +130,10 @@ typedef struct reverst_group_options {
   bool forget_credentials;
   reverst_choose choose; /* NULL: round robin */
   unsigned retries; /* after the first try: 2, at most 15; or REVERST_NONE */
-  uint64_t response_timeout; /* to the response head: none */
-  uint64_t queue_timeout;    /* for a free stream of a tunnel: 30 s */
+  /* From the end of the request, or from when its tunnel takes no more of it,
+     to the response head: none. */
+  uint64_t response_timeout;
+  uint64_t queue_timeout; /* for a free stream of a tunnel: 30 s */
   /* A tunnel that fails so many requests (before a response head) within
      fail_duration gets none for as long, while another is there: 3 within 10 s;
      REVERST_NONE: never. */
@@ -184,7 +186,8 @@ int reverst_server_set_routing(
    spread evenly over `spread` ns. What cannot be told
    (reverst_registration_fail, or no answer) is asked again after as long.
    Nothing for groups that forget credentials, or are insecure. Another call
-   begins anew: decisions on what was asked before are of no effect.
+   begins anew: decisions on what was asked before are of no effect. Who comes
+   on a decision on what was asked before is asked about at once.
    REVERST_ERR_INVALID: no such group; REVERST_ERR_NO_MEMORY,
    REVERST_ERR_CLOSED. */
 int reverst_server_reauthenticate(
