@@ -180,6 +180,19 @@ describe("a tunnel that fails requests", function()
     assert.equal(0, count_of "tunnel_failing")
   end)
 
+  it("is one that takes no more of a request, but none that takes it slowly",
+    function()
+      make { link = { delay = 40 * ms } }
+      ask_through(2)
+      -- several round trips, each shorter than the time for an answer
+      local upload = ask { method = "POST", up = 3000000 }
+      assert.equal(200, upload.status)
+      assert.is_true(upload.duration > 300 * ms)
+      assert.equal(2, ask().tunnel)
+      fail_in_turn(3, { method = "POST", mode = "never", up = 3000000 })
+      assert.equal(1, count_of "tunnel_failing")
+    end)
+
   it("is none whose failures are far apart", function()
     make { fail_duration = 5 * second }
     ask_through(2)

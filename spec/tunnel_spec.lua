@@ -119,6 +119,18 @@ describe("a tunnel", function()
     end
   end)
 
+  it("lets a retry wait for a stream as long as is said", function()
+    scene.free(world)
+    world = scene.world { queue_timeout = -1 } -- for ever
+    for _ = 1, 2 do scene.connect(world, { max_streams_bidi = 1 }) end
+    local moves = world:visit { delay = second }
+    local first = world:visit { delay = 5 * second }
+    world:run(200 * ms)
+    world:close_tunnel(1)
+    assert.equal("answered", ending(first).outcome)
+    assert.same({ "answered", 2 }, { ending(moves).outcome, ending(moves).tries })
+  end)
+
   it("is not told of a request that was cancelled while it waited", function()
     scene.connect(world, { max_streams_bidi = 1 })
     local first = world:visit { delay = 3 * second }

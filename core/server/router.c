@@ -42,8 +42,7 @@ static int wait_for_stream(reverst_visit *visit) {
     return 0;
   if (group->waiting_count >= RV_GROUP_MAX_WAITING)
     return REVERST_ERR_LIMIT;
-  if (group->options.queue_timeout != RV_NEVER &&
-      rv_timer_set(&engine->timers, &visit->timer,
+  if (rv_timer_set(&engine->timers, &visit->timer,
           rv_deadline(engine->now, group->options.queue_timeout)) < 0)
     return REVERST_ERR_NO_MEMORY;
   rv_list_push(&group->waiting, &visit->node);
@@ -51,11 +50,33 @@ static int wait_for_stream(reverst_visit *visit) {
   return 0;
 }
 
+/* Is more of the request to come, or has the tunnel taken some of it since the
+   last look? A request that its visitor sends slowly, or that is long, is not
+   overdue. */
+static bool is_being_sent(reverst_visit *visit) {
+  const struct rv_pipe *body = &visit->exchange->request_body;
+  uint64_t before = visit->sent;
+
+  visit->sent = body->taken;
+  return body->state == RV_PIPE_OPEN &&
+         (rv_pipe_wants(body) || body->taken != before);
+}
+
+static void note_request(reverst_visit *visit) {
+  if (is_being_sent(visit))
+    visit->response_deadline = RV_NEVER;
+  else if (visit->response_deadline == RV_NEVER)
+    visit->response_deadline = rv_deadline(
+        visit->router->engine->now, visit->group->options.response_timeout);
+}
+
 /* While it waits for a head: when to look whether its tunnel still lives, or to
    give up. */
 static void watch_response(reverst_visit *visit) {
   struct rv_engine *engine = visit->router->engine;
-  uint64_t look = engine->now + RV_SECOND;
+  uint64_t pause = visit->group->options.response_timeout;
+  uint64_t look =
+      rv_deadline(engine->now, pause < RV_SECOND ? pause : RV_SECOND);
 
   rv_timer_set(&engine->timers, &visit->timer,
       look < visit->response_deadline ? look : visit->response_deadline);
@@ -78,9 +99,7 @@ static void note_try(reverst_visit *visit, reverst_tunnel *tunnel) {
   exchange->gated = options->on_response != NULL;
   exchange->record.tunnel_id = tunnel->id;
   exchange->record.tries++;
-  if (visit->response_deadline == RV_NEVER)
-    visit->response_deadline =
-        rv_deadline(visit->try_ns, options->response_timeout);
+  note_request(visit);
   watch_response(visit);
 }
 
@@ -275,7 +294,10 @@ static void on_timer(struct rv_timer *timer) {
     return; /* the job that deals with it is on its way */
   if (rv_list_linked(&visit->node)) {
     give_up(visit, RV_FAILURE_TIMEOUT_QUEUE);
-  } else if (engine->now >= visit->response_deadline) {
+    return;
+  }
+  note_request(visit);
+  if (engine->now >= visit->response_deadline) {
     note_failure(visit, RV_FAILURE_TIMEOUT_HEAD);
     give_up(visit, RV_FAILURE_TIMEOUT_HEAD);
   } else if (should_move(visit)) { /* and again when the tunnel has let go */

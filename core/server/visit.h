@@ -44,7 +44,8 @@ struct reverst_visit {
   struct rv_list tunnel_node; /* of tunnel->visits; linked while that lives */
   reverst_tunnel *tunnel;     /* of the current try */
   uint64_t try_ns;            /* when it began */
-  uint64_t response_deadline;
+  uint64_t response_deadline; /* RV_NEVER while the request is being sent */
+  uint64_t sent;              /* bytes of it, at the last look */
   uint64_t tried[RV_VISIT_MAX_TRIES];
   size_t tried_count;
   /* Of exchange->answer_fields: those that do not come from a try's policy. */
