@@ -36,6 +36,6 @@ foreach(path IN LISTS MODULES)
   math(EXPR count "${count} + 1")
 endforeach()
 
-file(WRITE "${OUTPUT}" "#include \"lua/modules.h\"\n\n${arrays}\n"
+file(WRITE "${OUTPUT}" "#include \"lua/module/modules.h\"\n\n${arrays}\n"
   "const struct rv_lua_module ${TABLE}[] = {\n${rows}"
   "  { NULL, NULL, NULL, 0 }\n};\n")

@@ -20,8 +20,8 @@ local library_owners = {
   { "^nghttp3/", "core/h3", "spec" },
   { "^llhttp%.h$", "core/h1", "spec" },
   { "^mpack%.h$", "core/tunnel", "spec" },
-  { "^yaml%.h$", "lua" },
-  { "^lfs%.h$", "lua" },
+  { "^yaml%.h$", "lua/module" },
+  { "^lfs%.h$", "lua/module" },
   { "^lua", "lua", "bin", "spec" },
   { "^lauxlib%.h$", "lua", "bin", "spec" },
 }
@@ -58,8 +58,14 @@ local function each_include(folder, visit)
   end)
 end
 
-local function owner_of(path)
-  return path:match "^core/[^/]+" or path:match "^[^/]+"
+-- The path lies below one of the folders
+local function lies_below(path, folders)
+  for _, folder in ipairs(folders) do
+    if path:sub(1, #folder + 1) == folder .. "/" then
+      return true
+    end
+  end
+  return false
 end
 
 local function contains(list, wanted)
@@ -89,7 +95,7 @@ end
 local function library_complaint(path, included)
   for _, row in ipairs(library_owners) do
     local owners = { table.unpack(row, 2) }
-    if included:match(row[1]) and not contains(owners, owner_of(path)) then
+    if included:match(row[1]) and not lies_below(path, owners) then
       return "only " .. table.concat(owners, ", ") .. " may include it"
     end
   end

@@ -8,7 +8,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
-#include "lua/modules.h"
+#include "lua/module/modules.h"
 
 #define SPEC_MODULE(name) int luaopen_spec_##name(lua_State *L);
 #include "spec_modules.h"

@@ -12,9 +12,9 @@
 #include <event2/event.h>
 #include <lauxlib.h>
 
-#include "lua/engine.h"
-#include "lua/fields.h"
-#include "lua/task.h"
+#include "lua/engine/engine.h"
+#include "lua/engine/task.h"
+#include "lua/value/fields.h"
 
 enum { MAX_SCRIPTS = 8, MAX_ENTRIES = 8, TEXT_SIZE = 4096 };
 

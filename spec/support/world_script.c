@@ -6,8 +6,8 @@
 #include <reverst/log.h>
 #include <time.h>
 
-#include "lua/engine.h"
-#include "lua/visit.h"
+#include "lua/engine/engine.h"
+#include "lua/server/visit.h"
 #include "server/visit.h"
 
 #define SCRIPT "spec.world_script"

@@ -1,5 +1,5 @@
 ---@meta reverst.crypto
--- For editors: the module is written in C (lua/crypto.c).
+-- For editors: the module is written in C (lua/module/crypto.c).
 
 ---@class reverst.crypto
 local crypto = {}
