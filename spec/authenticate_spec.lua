@@ -137,6 +137,24 @@ describe("an answer of authenticate that nobody can tell", function()
     end)
   end
 
+  it("fills no log with its failures", function()
+    start "error('so it is')"
+    for _ = 1, 4 do
+      start_client():wait_for "the server refused: server error"
+    end
+    server:wait_for_events({ event = "registration_refused" }, 4)
+    local entries = server:events { event = "authenticate_failed" }
+    assert.is_true(#entries < 4)
+    assert.same({ "app", "authenticate" },
+      { entries[1].group, entries[1]["function"] })
+    assert.matches("so it is", entries[1].error)
+    programs.wait_until(function()
+      start_client():wait_for "the server refused: server error"
+      entries = server:events { event = "authenticate_failed" }
+      return entries[#entries].left_out
+    end, "the number of those that were left out")
+  end)
+
   it("is no answer of a file that has gone, until it is back", function()
     host.write("token", "secret\n")
     server = host.start_server { host.config 'bearer { token_path = "token" }' }
@@ -159,7 +177,7 @@ describe("the log and the client's words", function()
     client:wait_for "the server refused: server error"
     host.start_client(server, { "--username", "u", "--password", "p71777" })
       :wait_for "the server refused: server error"
-    server:wait_for_events({ event = "authenticate_failed" }, 2)
+    server:wait_for_events({ event = "registration_refused" }, 2)
     assert.is_nil(programs.transcript():find("71777", 1, true))
   end)
 end)

@@ -121,6 +121,34 @@ describe("a group with authentication", function()
     assert.equal(503, world:get("/").status)
   end)
 
+  it("refuses many, and logs some of them a second and the number of others",
+    function()
+      local server = serve(function(registration) registration:reject "no" end)
+      for i = 1, 25 do
+        world:client { group = i % 5 == 0 and "none" or "app", on_request = pong }
+      end
+      world:run("the refusals", function()
+        return server:stats().registrations_refused >= 25
+      end)
+      local left_out = world:run("the number of others", function()
+        return server:logged "entries_left_out"
+      end)
+      local function count_logged()
+        local count = 0
+        for _, entry in ipairs(server.log) do
+          if entry.event == "registration_refused" then count = count + 1 end
+        end
+        return count
+      end
+      assert.equal("registration_refused", left_out.of)
+      assert.equal(10, count_logged())
+      assert.equal(15, left_out.count)
+      world:client { group = "none", on_request = pong }
+      world:run("an entry in another second", function()
+        return count_logged() == 11
+      end)
+    end)
+
   it("may reject later", function()
     serve()
     local client = world:client { group = "app", on_request = pong }

@@ -213,6 +213,28 @@ describe("a server whose groups are exchanged", function()
     assert.equal("first", first:read_answer():body())
   end)
 
+  it("breaks off what a group that goes does not finish in time", function()
+    serve(group "app", group "other")
+    server:set_drain_timeout(0.3)
+    local stays, goes = join("a", { group = "other" }), join "b"
+    local kept = hold("/hold", "other.test")
+    local endless = hold("/hold", "app.test")
+    held[2]:start {}
+    held[2]:write "event"
+    endless:await_body(5)
+    local before = World.now()
+    assert(server:set_routing { group("other", nil, "second") })
+    endless:await_close()
+    assert.is_true(World.now() - before > 0.25)
+    local entry = server:logged "drain_timeout"
+    assert.same({ "app", 1 }, { entry.group, entry.exchanges })
+    world:run("the tunnel's end", function() return server:stats().tunnels == 1 end)
+    assert.equal("not found", world:disconnect_of(goes).reason)
+    assert.is_true(stays:is_connected())
+    held[1]:respond { body = "finished" }
+    assert.equal("finished", kept:read_answer():body())
+  end)
+
   it("tries nothing again in a group that has gone", function()
     serve(group "app")
     local client = join "a"

@@ -48,8 +48,10 @@ static void note_stranger(
 
   if (refused && !entry->refused) {
     entry->server->refused_count++;
-    rv_log(entry->server->engine, REVERST_LOG_WARN, "registration_refused",
-        rv_log_text("peer", entry->peer), rv_log_span("reason", close->reason));
+    if (rv_log_quota_take(&entry->server->refusal_quota))
+      rv_log(entry->server->engine, REVERST_LOG_WARN, "registration_refused",
+          rv_log_text("peer", entry->peer),
+          rv_log_span("reason", close->reason));
   }
   rv_log(entry->server->engine, REVERST_LOG_DEBUG, "connection_closed",
       rv_log_text("peer", entry->peer),

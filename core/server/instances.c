@@ -32,7 +32,7 @@ static void replace(
     struct rv_instances *instances, struct rv_instance *instance) {
   rv_map_remove(&instances->current, &instance->node);
   rv_retirement_begin(
-      instances->retirement, instance->tunnel, RV_REFUSAL_REPLACED);
+      instances->retirement, instance->tunnel, RV_REFUSAL_REPLACED, RV_NEVER);
 }
 
 void rv_instances_take_over(struct rv_instances *instances,

@@ -2,15 +2,27 @@
 /* Looks now and then whether those that retire have done their work. */
 #include "server/retirement.h"
 
+#include "base/log.h"
 #include "server/group.h"
 
 #define PATROL (250 * RV_MILLISECOND)
 
-static void close_if_done(reverst_tunnel *tunnel, uint64_t now) {
+static void break_off(struct rv_engine *engine, reverst_tunnel *tunnel) {
+  rv_log(engine, REVERST_LOG_WARN, "drain_timeout",
+      rv_log_text("group", tunnel->group->name),
+      rv_log_text("peer", tunnel->peer),
+      rv_log_number(
+          "exchanges", (int64_t)rv_server_tunnel_active(tunnel->carrier)));
+  rv_tunnel_close(tunnel, tunnel->retires_for);
+}
+
+static void close_if_done(struct rv_engine *engine, reverst_tunnel *tunnel) {
   if (rv_server_tunnel_active(tunnel->carrier) == 0 ||
-      (now >= tunnel->judged_from &&
+      (engine->now >= tunnel->judged_from &&
           rv_server_tunnel_is_suspect(tunnel->carrier)))
     rv_tunnel_close(tunnel, tunnel->retires_for);
+  else if (engine->now >= tunnel->retires_by)
+    break_off(engine, tunnel);
 }
 
 static void patrol_later(struct rv_retirement *retirement) {
@@ -22,9 +34,8 @@ static void on_timer(struct rv_timer *timer) {
   struct rv_retirement *retirement =
       rv_container_of(timer, struct rv_retirement, timer);
 
-  rv_list_each(node, &retirement->tunnels)
-      close_if_done(rv_container_of(node, reverst_tunnel, retired_node),
-          retirement->engine->now);
+  rv_list_each(node, &retirement->tunnels) close_if_done(
+      retirement->engine, rv_container_of(node, reverst_tunnel, retired_node));
   if (!rv_list_empty(&retirement->tunnels))
     patrol_later(retirement);
 }
@@ -32,8 +43,12 @@ static void on_timer(struct rv_timer *timer) {
 /* The ping tells soon whether its answers can still come; it has a second to be
    answered, however long the tunnel had been silent before. */
 void rv_retirement_begin(struct rv_retirement *retirement,
-    reverst_tunnel *tunnel, enum rv_refusal why) {
+    reverst_tunnel *tunnel, enum rv_refusal why, uint64_t timeout) {
+  uint64_t deadline = rv_deadline(retirement->engine->now, timeout);
+
   tunnel->retires_for = why;
+  if (!tunnel->retired || deadline < tunnel->retires_by)
+    tunnel->retires_by = deadline;
   if (!tunnel->retired) {
     tunnel->retired = true;
     rv_candidates_note(tunnel);
@@ -41,7 +56,7 @@ void rv_retirement_begin(struct rv_retirement *retirement,
     tunnel->judged_from = retirement->engine->now + RV_SECOND;
     rv_server_tunnel_ping(tunnel->carrier);
   }
-  close_if_done(tunnel, retirement->engine->now);
+  close_if_done(retirement->engine, tunnel);
   patrol_later(retirement);
 }
 

@@ -75,7 +75,8 @@ static void retire_tunnels(
 
     if (rv_server_tunnel_active(tunnel->carrier) > 0)
       rv_server_tunnel_drain(tunnel->carrier);
-    rv_retirement_begin(&server->retirement, tunnel, RV_REFUSAL_NOT_FOUND);
+    rv_retirement_begin(&server->retirement, tunnel, RV_REFUSAL_NOT_FOUND,
+        server->drain_timeout);
   }
 }
 

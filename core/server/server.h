@@ -3,6 +3,7 @@
 #ifndef RV_SERVER_SERVER_H
 #define RV_SERVER_SERVER_H
 
+#include "base/log_quota.h"
 #include "event/udp.h"
 #include "quic/endpoint.h"
 #include "server/front.h"
@@ -41,6 +42,7 @@ struct reverst_server {
   struct rv_retirement retirement;
   uint64_t registration_timeout;
   uint64_t tunnel_count, pending_count, accepted_count, refused_count;
+  struct rv_log_quota refusal_quota; /* of entries */
 
   struct rv_secret_root application; /* see reverst_server_derive_secret */
   char *certificate_path, *private_key_path; /* read anew on demand */

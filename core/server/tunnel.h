@@ -43,6 +43,7 @@ struct reverst_tunnel {
 
   struct rv_list retired_node; /* of a retirement */
   uint64_t judged_from;        /* engine time: when silence begins to count */
+  uint64_t retires_by;         /* engine time: its requests have so long */
   enum rv_refusal retires_for;
   bool retired; /* no new requests: it goes when it has answered all */
 

@@ -13,11 +13,12 @@ static void refuse(
 
   entry->server->refused_count++;
   entry->refused = true;
-  rv_log(entry->server->engine, REVERST_LOG_WARN, "registration_refused",
-      rv_log_span("group", rv_server_tunnel_registration(carrier)->group),
-      rv_log_text("peer", entry->peer),
-      rv_log_span("reason", rv_refusal_reason(refusal)),
-      rv_log_text("detail", detail ? detail : ""));
+  if (rv_log_quota_take(&entry->server->refusal_quota))
+    rv_log(entry->server->engine, REVERST_LOG_WARN, "registration_refused",
+        rv_log_span("group", rv_server_tunnel_registration(carrier)->group),
+        rv_log_text("peer", entry->peer),
+        rv_log_span("reason", rv_refusal_reason(refusal)),
+        rv_log_text("detail", detail ? detail : ""));
   rv_server_tunnel_refuse(carrier, refusal);
 }
 
@@ -253,11 +254,14 @@ void rv_server_init_tunnels(struct reverst_server *server) {
   rv_retirement_init(&server->retirement, server->engine);
   rv_instances_init(&server->instances, server->engine, &server->retirement);
   server->registration_owner.on_decided = on_decided;
+  rv_log_quota_init(
+      &server->refusal_quota, server->engine, "registration_refused");
 }
 
 void rv_server_deinit_tunnels(struct reverst_server *server) {
   rv_instances_deinit(&server->instances);
   rv_retirement_deinit(&server->retirement);
+  rv_log_quota_deinit(&server->refusal_quota);
 }
 
 void rv_server_drain_tunnels(struct reverst_server *server) {

@@ -120,7 +120,8 @@ options.server = {
   {
     key = "drain_timeout", flag = "drain-timeout", argument = "DURATION",
     type = "duration", off = true, default = "30s", effect = "live",
-    help = "how long requests may go on after SIGTERM; off: no limit",
+    help = "how long requests may go on after SIGTERM, and on tunnels of a "
+      .. "group that is gone; off: no limit",
   },
   {
     key = "control", flag = "control", argument = "unix:PATH",

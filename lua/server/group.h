@@ -32,7 +32,7 @@ struct rv_lua_group {
   uint64_t hook_timeout; /* ns of a hook; REVERST_NEVER: no bound */
   bool balances_blindly; /* its policy takes no request */
   struct rv_lua_choice choice;
-  struct rv_lua_complaint policy_complaint, hook_complaint;
+  struct rv_lua_complaint policy_complaint, hook_complaint, auth_complaint;
   LIST_HEAD(, rv_lua_authentication) registrations; /* undecided */
 };
 

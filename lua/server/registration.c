@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "lua/engine/engine.h"
-#include "lua/engine/log.h"
 #include "lua/engine/task.h"
 #include "lua/server/decision.h"
 #include "lua/server/group.h"
@@ -71,8 +70,9 @@ static void on_ended(struct rv_lua_task *task, const char *error) {
   if (!error && decision->verdict == RV_LUA_UNKNOWN)
     error = decision->reason;
   if (error && !task->cancelled)
-    rv_lua_log_text(
-        task->lua, REVERST_LOG_ERROR, "authenticate_failed", "error", error);
+    rv_lua_complain(task->lua, &authentication->group->auth_complaint,
+        "authenticate_failed", authentication->group->name, "authenticate",
+        error);
   if (error)
     reverst_registration_fail(
         authentication->registration, "authenticate failed");

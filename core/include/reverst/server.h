@@ -41,7 +41,8 @@ typedef struct reverst_server_options {
     /* Several instead, ended by NULL; at most 16. */
     const char *const *addresses;
   } http;
-  /* Of reverst_server_drain: 30 s; REVERST_NEVER: waits for the last one. */
+  /* Of reverst_server_drain, and of the tunnels of a group that is removed:
+     30 s; REVERST_NEVER: waits for the last one. */
   uint64_t drain_timeout;
   /* A file of 32 bytes or more that nobody else can read. What is derived from
      it lets a restarted server answer at once to the tunnels of the one before
