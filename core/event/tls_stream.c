@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 enum {
-  OUTPUT_MARK = 65536, /* above it nothing more is encrypted */
+  OUTPUT_MARK = 65536,           /* above it nothing more is encrypted */
+  ANSWER_MARK = 2 * OUTPUT_MARK, /* above it nothing more is read */
   GATHER_VECTORS = 16
 };
 #define FLUSH_TIME (2 * RV_SECOND)
@@ -130,9 +131,11 @@ static void read_some(struct tls *tls) {
     fail(tls, ECONNRESET, NULL);
 }
 
-/* Handshakes, tickets and key updates may want an answer. */
+/* Handshakes and key updates may want an answer: who does not take it may not
+   ask for more. */
 static void settle(struct tls *tls) {
-  bool reading = tls->state != TLS_OPEN || tls->reading;
+  bool reading = (tls->state != TLS_OPEN || tls->reading) &&
+                 output_of(tls)->length <= ANSWER_MARK;
 
   if (tls->state == TLS_CLOSED)
     return;
@@ -236,6 +239,7 @@ static void on_sent(struct rv_stream_user *user, size_t length) {
     close_lower(tls, RV_STREAM_LINGER);
   else if (tls->state == TLS_OPEN && tls->has_more)
     rv_stream_touch(tls->lower);
+  settle(tls);
 }
 
 /* ---- what the lower stream calls ---- */

@@ -11,7 +11,7 @@
    TLS is at fault: see rv_tls_stream_reason. on_end comes with the peer's
    close_notify only: a connection that ends without one is broken (ECONNRESET;
    RFC 8446 section 6.1). Lingering sends a close_notify first, aborting does
-   not. What waits on its way is bounded by 64 KiB, and what a socket reads in
+   not. What waits on its way is bounded by 128 KiB, and what a socket reads in
    one go, in each direction.
    REVERST_ERR_NO_MEMORY, REVERST_ERR_TLS, REVERST_ERR_INVALID: `lower` is still
    the caller's, and its user unchanged. */

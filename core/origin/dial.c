@@ -236,6 +236,8 @@ static void on_resolved(int error, const struct rv_address *addresses,
   for (size_t i = 0; i < count; i++)
     dial->addresses[i] = addresses[i];
   dial->count = count;
+  if (error == 0) /* else there are none to try */
+    error = REVERST_ERR_CONNECT;
   if (!try_next(dial))
     fail(dial, error, reverst_strerror(error));
 }
