@@ -60,6 +60,19 @@ describe("on_request", function()
     end
   end)
 
+  it("may refuse a body that is too long for it", function()
+    start [[on_request = function(request)
+      if tonumber(request.headers["content-length"] or 0) > 5 then
+        return { status = 413 }
+      end
+    end]]
+    echo()
+    for body, status in pairs { ["12345"] = 200, ["123456"] = 413 } do
+      assert.equal(status,
+        world:ask({ method = "POST", path = "/", body = body }).status)
+    end
+  end)
+
   it("answers instead", function()
     local server = start [[on_request = function(request)
       called = (called or 0) + 1

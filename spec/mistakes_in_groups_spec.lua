@@ -252,6 +252,13 @@ describe_all("authenticate", {
 })
 
 describe_all("an option of a group", {
+  { 'max_body = "1MiB"',
+    'groups.app.max_body: not there yet: have on_request look at '
+      .. 'request.headers["content-length"] and return { status = 413 }, or '
+      .. 'let a proxy in front bound bodies' },
+  { 'upgrade_protocols = {}',
+    'groups.app.upgrade_protocols: not there yet: WebSocket and other upgrades '
+      .. 'do not pass; event streams and long polls do' },
   { 'balance = "leastconn"',
     'groups.app.balance: unknown policy "leastconn" (did you mean '
       .. '"least_conn"?)' },
@@ -311,11 +318,6 @@ describe_all("an option of a group", {
   { 'weight = 3',
     'groups.app.weight: unknown key; there are authenticate, balance, '
       .. 'fail_duration, hosts, max_fails, on_request, on_response, '
-      .. 'on_tunnel_down, on_tunnel_up, queue_timeout, reauthenticate, '
-      .. 'response_timeout, retries' },
-  { 'max_body = "1MB"',
-    'groups.app.max_body: unknown key; there are authenticate, '
-      .. 'balance, fail_duration, hosts, max_fails, on_request, on_response, '
       .. 'on_tunnel_down, on_tunnel_up, queue_timeout, reauthenticate, '
       .. 'response_timeout, retries' },
   { 'reauthenticate = "maybe"',

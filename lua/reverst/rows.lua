@@ -1,5 +1,6 @@
 -- Checks a table by the rows of options.lua.
 
+local absent = require "reverst.absent"
 local check = require "reverst.check"
 local options = require "reverst.options"
 local paths = require "reverst.paths"
@@ -37,7 +38,10 @@ end
 
 function rows.complain_of_unknown(complain, place, given, known)
   for _, key in ipairs(text.sorted_keys(given)) do
-    if not known[key] then
+    local instead = absent.instead(place, key)
+    if not known[key] and instead then
+      complain(text.field(place, key), "not there yet: %s", instead)
+    elseif not known[key] then
       complain(text.field(place, key), "unknown key%s", cure_for(key, known))
     end
   end

@@ -1,7 +1,7 @@
 ---@meta
 -- For editors: what scripts hold of servers, clients and tasks; these are written
--- in C (lua/server/server.c, lua/client/client.c, lua/engine/spawn.c).  Once it has ended, each method
--- of a server or a client gives nil and "closed".
+-- in C (lua/server/server.c, lua/client/client.c, lua/engine/spawn.c).  Once it
+-- has ended, each method of a server or a client gives nil and "closed".
 
 --- A server that reverst.server has started; it runs on without this.
 ---@class reverst.Server
