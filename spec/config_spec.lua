@@ -90,6 +90,7 @@ describe("a configuration", function()
         max_idle_timeout = "20s", keep_alive_period = false,
         registration_timeout = 3, max_pending = 9, max_pending_per_address = 8 },
       http = { address = { "[::1]:2", ":3", "unix:run/http.sock" },
+        default_host = "a.example",
         max_connections = 7, max_connections_per_address = 6 },
       log = { level = "debug" },
       drain_timeout = false, memory_budget = "10MB", watch = true,
@@ -111,6 +112,7 @@ describe("a configuration", function()
       settings.tunnel.max_pending, settings.tunnel.max_pending_per_address })
     assert.same({
       address = { "[::1]:2", ":3", "unix:" .. folder .. "/run/http.sock" },
+      default_host = "a.example",
       max_connections = 7, max_connections_per_address = 6,
     }, settings.http)
     assert.same({ 10000000, true, "unix:" .. folder .. "/run/control.sock" },

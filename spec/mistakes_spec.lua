@@ -170,17 +170,28 @@ describe_all("the table", {
     'http.address: expected a socket, such as "unix:/run/reverst/http.sock", '
       .. 'got "unix:"' },
   { 'http = { port = 8181 }',
-    'http.port: unknown key; there are address, max_connections, '
-      .. 'max_connections_per_address' },
-  { 'http = { listeners = {} }',
-    'http.listeners: unknown key; there are address, max_connections, '
-      .. 'max_connections_per_address' },
-  { 'http = { trusted_proxies = {} }',
-    'http.trusted_proxies: unknown key; there are address, '
+    'http.port: unknown key; there are address, default_host, '
       .. 'max_connections, max_connections_per_address' },
+  { 'http = { default_host = "a b" }',
+    'http.default_host: expected a host, such as "app.example.com", perhaps '
+      .. 'with a port, got "a b"' },
+  { 'http = { listeners = {} }',
+    'http.listeners: not there yet: write http.address = { "127.0.0.1:8181", '
+      .. '"unix:/run/reverst/http.sock" } for several addresses, which serve '
+      .. 'alike' },
+  { 'http = { trusted_proxies = {} }',
+    'http.trusted_proxies: not there yet: the X-Forwarded- fields that a '
+      .. "visitor sends are replaced, also those of a proxy; let a proxy in "
+      .. "front put the visitor's address into a field of its own, such as "
+      .. 'X-Client-Address, which passes' },
   { 'http = { access_log = {} }',
-    'http.access_log: unknown key; there are address, max_connections, '
-      .. 'max_connections_per_address' },
+    'http.access_log: not there yet: write a line for each response in '
+      .. 'on_response, by reverst.log, or have the proxy in front log '
+      .. 'requests' },
+  { 'tls = {}',
+    'tls: not there yet: visitors connect by plain HTTP; put a proxy with TLS, '
+      .. 'such as Caddy, nginx or HAProxy, in front, and let http.address be '
+      .. '127.0.0.1 or a Unix socket' },
   { 'http = { max_connections = 0 }',
     'http.max_connections: expected a whole number from 1 to 10000000, '
       .. 'got 0' },

@@ -212,6 +212,14 @@ describe("a value", function()
         "unix:/" .. ("x"):rep(107) })
   end)
 
+  it("may be a host as requests name it", function()
+    check_all("authority",
+      { "app.example.com", "app.example.com:8080", "127.0.0.1", "[::1]",
+        "[::1]:80" },
+      { "", "a:", "a:0", "a:x", "::1", "[::1", "user@a", "http://a", "a b", 7,
+        "*.a.example" })
+  end)
+
   it("may be several", function()
     local row = { type = "listen", many = true, most = 2, default = ":1" }
     assert.same({ ":1" }, check.value(row, ":1"))

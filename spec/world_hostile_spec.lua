@@ -162,6 +162,27 @@ describe("a server on the public internet", function()
     assert.matches("\r\n\r\nPONG\n$", bytes)
   end)
 
+  it("takes HTTP/1.0 without a host to be for the default host", function()
+    for default, status in pairs { ["app.test:8080"] = 200, ["x.test"] = 404,
+      [false] = 400 } do
+      serve { default_host = default or nil }
+      local visitor = world:visitor()
+      visitor.wire:send("GET / HTTP/1.0\r\n\r\n")
+      visitor:await_close()
+      assert.matches("^HTTP/1%.1 " .. status, visitor.wire:take())
+      -- and no other request
+      visitor = world:visitor()
+      visitor.wire:send("GET / HTTP/1.1\r\n\r\n")
+      visitor:await_close()
+      assert.matches("^HTTP/1%.1 400", visitor.wire:take())
+      world:close()
+      world = World.new()
+    end
+    local _, fault, log = world:server { default_host = "a b" }
+    assert.equal("REVERST_ERR_INVALID", fault)
+    assert.equal("http.default_host", log[1].option)
+  end)
+
   it("takes few connections from one address, and goes on with those",
     function()
       serve { max_connections_per_address = 5 }

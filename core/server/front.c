@@ -40,6 +40,7 @@ struct rv_front {
   struct rv_loop *loop;
   struct rv_engine *engine;
   struct rv_handler *handler;
+  struct rv_span default_host;
   struct rv_doors doors;
   size_t max_connections, max_per_address;
   struct rv_list visitors;
@@ -132,6 +133,7 @@ static int start_visitor(
     .handler = front->handler,
     .peer = *peer,
     .scheme = RV_SPAN("http"),
+    .default_host = front->default_host,
     .on_closed = on_visitor_closed,
     .user_data = visitor,
   };
@@ -228,6 +230,7 @@ int rv_front_open(
   new->loop = options->loop;
   new->engine = rv_loop_engine(options->loop);
   new->handler = options->handler;
+  new->default_host = options->default_host;
   new->max_connections = options->max_connections ? options->max_connections
                                                   : default_max_connections();
   new->max_per_address = options->max_connections_per_address

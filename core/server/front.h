@@ -14,7 +14,8 @@ struct rv_front_options {
   const struct rv_address *addresses;
   size_t address_count;
   struct rv_handler *handler;
-  size_t max_connections; /* 0: half of RLIMIT_NOFILE, at most 65 536 */
+  struct rv_span default_host; /* see rv_h1_server_options; kept */
+  size_t max_connections;      /* 0: half of RLIMIT_NOFILE, at most 65 536 */
   size_t max_connections_per_address; /* 0: 1 000 */
   void (*on_empty)(void *user_data);  /* the last connection has closed */
   void *user_data;

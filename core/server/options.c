@@ -3,6 +3,7 @@
 #include "server/options.h"
 
 #include "base/log.h"
+#include "http/filter.h"
 #include "tls/secret.h"
 #include <reverst/error.h>
 
@@ -22,6 +23,10 @@ int rv_server_options_check(
   if (options->tunnel.private_key_path == NULL)
     return fault(
         engine, REVERST_ERR_INVALID, "tunnel.private_key_path", "(missing)");
+  if (options->http.default_host != NULL &&
+      !rv_is_authority(rv_span_of(options->http.default_host)))
+    return fault(engine, REVERST_ERR_INVALID, "http.default_host",
+        options->http.default_host);
   return 0;
 }
 

@@ -39,6 +39,7 @@ static void free_parts(struct reverst_server *server) {
   rv_qpack_free(server->qpack);
   free(server->certificate_path);
   free(server->private_key_path);
+  free(server->default_host);
   explicit_bzero(&server->application, sizeof(server->application));
 }
 
@@ -172,11 +173,14 @@ static int open_udp(
   return r;
 }
 
-static int keep_paths(
+static int keep_texts(
     struct reverst_server *server, const reverst_server_options *options) {
   server->certificate_path = strdup(options->tunnel.certificate_path);
   server->private_key_path = strdup(options->tunnel.private_key_path);
-  return server->certificate_path && server->private_key_path
+  if (options->http.default_host != NULL)
+    server->default_host = strdup(options->http.default_host);
+  return server->certificate_path && server->private_key_path &&
+                 (server->default_host || !options->http.default_host)
              ? 0
              : REVERST_ERR_NO_MEMORY;
 }
@@ -231,6 +235,8 @@ static int open_front(
     .loop = server->loop,
     .addresses = addresses.items,
     .handler = &server->router.handler,
+    .default_host =
+        rv_span_of(server->default_host ? server->default_host : ""),
     .max_connections = options->max_connections,
     .max_connections_per_address = options->max_connections_per_address,
     .on_empty = on_front_empty,
@@ -252,7 +258,7 @@ static int open_all(
   int r = rv_server_options_check(server->engine, options);
 
   if (r == 0)
-    r = keep_paths(server, options);
+    r = keep_texts(server, options);
   if (r == 0)
     r = rv_qpack_new(&server->qpack);
   if (r == 0)

@@ -53,6 +53,7 @@ struct reverst_server {
   void (*on_closed)(void *user_data);
   void *on_closed_data;
 
+  char *default_host; /* NULL: none */
   char tunnel_address[RV_ADDRESS_TEXT_SIZE];
   char http_addresses[RV_SERVER_MAX_ADDRESSES][RV_ADDRESS_TEXT_SIZE];
 };

@@ -214,6 +214,18 @@ function types.name(_, value)
   return value
 end
 
+-- what a Host field says
+function types.authority(_, value)
+  local given = type(value) == "string" and value or ""
+  local host, port = split(given)
+  if is_name(given) or is_v6(given:match "^%[(.*)%]$" or "")
+    or host and is_port(port, 1) and (is_name(host) or is_v6(host)) then
+    return value
+  end
+  return expected('a host, such as "app.example.com", perhaps with a port',
+    value)
+end
+
 function types.group(_, value)
   if type(value) ~= "string" then
     return expected("the name of a group", value)

@@ -43,6 +43,7 @@ local text = require "reverst.text"
 
 ---@class reverst.HttpConfig
 ---@field address? string|string[] where visitors connect; default "127.0.0.1:8181"
+---@field default_host? string the host of HTTP/1.0 requests without one; default: they get 400
 ---@field max_connections? integer default: half of the open files allowed, at most 65536
 ---@field max_connections_per_address? integer default 1000
 

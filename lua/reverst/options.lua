@@ -96,6 +96,11 @@ options.server = {
     default = 256, effect = "restart", help = "likewise, of one address",
   },
   {
+    key = "http.default_host", flag = "default-host", argument = "HOST",
+    type = "authority", effect = "restart", help = "the host of HTTP/1.0 "
+      .. "requests without one; else they are answered 400",
+  },
+  {
     key = "http.max_connections", flag = "max-connections", argument = "COUNT",
     type = "count", least = 1, most = 10000000, effect = "restart",
     help = "visitors' connections; else half of the open files allowed, at "

@@ -233,7 +233,10 @@ static void read_options(
       .max_pending_per_address =
           rv_lua_optional_count_field(L, tunnel, "max_pending_per_address"),
     },
-    .http = { .addresses = rv_lua_texts_field(L, http, "address") },
+    .http = {
+      .addresses = rv_lua_texts_field(L, http, "address"),
+      .default_host = rv_lua_text_field(L, http, "default_host"),
+    },
     .drain_timeout = rv_lua_duration_field(L, 1, "drain_timeout"),
     .secret_path = rv_lua_text_field(L, 1, "secret_path"),
     .memory_budget = rv_lua_count_field(L, 1, "memory_budget"),

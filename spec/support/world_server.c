@@ -47,7 +47,10 @@ static reverst_server_options read_options(
       .max_pending_per_address =
           (unsigned)world_number(L, index, "max_pending_per_address", 0),
     },
-    .http = { .address = world_text(L, index, "http_address") },
+    .http = {
+      .address = world_text(L, index, "http_address"),
+      .default_host = world_text(L, index, "default_host"),
+    },
     .secret_path = world_text(L, index, "secret_path"),
     .drain_timeout = world_duration(L, index, "drain_timeout"),
     .memory_budget = (size_t)world_number(L, index, "memory_budget", 0),

@@ -40,6 +40,9 @@ typedef struct reverst_server_options {
     const char *address; /* "127.0.0.1:8181"; "unix:/path" */
     /* Several instead, ended by NULL; at most 16. */
     const char *const *addresses;
+    /* What HTTP/1.0 requests without Host are taken to be for; NULL: they are
+       answered 400. */
+    const char *default_host;
   } http;
   /* Of reverst_server_drain, and of the tunnels of a group that is removed:
      30 s; REVERST_NEVER: waits for the last one. */
