@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads a response twice: first for what it weighs, then for the copy. */
+/* Reads a response into texts that are its own, then copies these: reading may
+   raise, and run scripts that collect garbage. */
 #include "lua/server/answer.h"
 
 #include <stdlib.h>
@@ -15,31 +16,22 @@ struct answer {
   reverst_field headers[];
 };
 
-/* What is counted, or filled. */
+/* What there is to copy. */
 struct draft {
+  int list; /* where the texts of headers are: names and values by turns */
   size_t header_count, text_size;
-  struct answer *answer; /* NULL: it is being counted */
-  char *text;            /* where the next one goes */
 };
 
-static const char *put_text(
-    struct draft *draft, const char *text, size_t length) {
-  char *place = draft->text;
-
-  draft->text_size += length + 1;
-  if (!draft->answer)
-    return NULL;
-  memcpy(place, text, length);
-  place[length] = '\0';
-  draft->text += length + 1;
-  return place;
+static void add_text(lua_State *L, struct draft *draft, int index) {
+  lua_pushvalue(L, index);
+  lua_rawseti(L, draft->list, (lua_Integer)lua_rawlen(L, draft->list) + 1);
+  draft->text_size += lua_rawlen(L, index) + 1;
 }
 
 /* The texts at `name` and at the top of the stack. */
-static void put_header(lua_State *L, struct draft *draft, int name) {
+static void add_header(lua_State *L, struct draft *draft, int name) {
   size_t name_length, length;
   const char *key = lua_tolstring(L, name, &name_length), *value;
-  reverst_field field;
 
   if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
     luaL_error(L,
@@ -53,32 +45,30 @@ static void put_header(lua_State *L, struct draft *draft, int name) {
     luaL_error(L,
         "the response's headers[\"%s\"]: the text has a byte of value zero",
         key);
-  field.name = put_text(draft, key, name_length);
-  field.value = put_text(draft, value, length);
-  if (draft->answer)
-    draft->answer->headers[draft->header_count] = field;
   if (++draft->header_count > MAX_HEADERS)
     luaL_error(L, "the response has more than %d headers", MAX_HEADERS);
+  add_text(L, draft, name);
+  add_text(L, draft, lua_gettop(L));
   lua_pop(L, 1);
 }
 
 /* The value at the top. */
-static void put_headers_of(lua_State *L, struct draft *draft, int name) {
+static void add_headers_of(lua_State *L, struct draft *draft, int name) {
   lua_Integer i, count;
 
   if (lua_type(L, -1) != LUA_TTABLE) {
-    put_header(L, draft, name);
+    add_header(L, draft, name);
     return;
   }
   count = (lua_Integer)lua_rawlen(L, -1);
   for (i = 1; i <= count; ++i) {
     lua_rawgeti(L, -1, i);
-    put_header(L, draft, name);
+    add_header(L, draft, name);
     lua_pop(L, 1);
   }
 }
 
-static void put_headers(lua_State *L, struct draft *draft, int headers) {
+static void add_headers(lua_State *L, struct draft *draft, int headers) {
   lua_pushnil(L);
   while (lua_next(L, headers)) {
     if (lua_type(L, -2) != LUA_TSTRING)
@@ -86,7 +76,7 @@ static void put_headers(lua_State *L, struct draft *draft, int headers) {
           "the response's headers: expected names as keys, got a %s (write "
           "{ location = \"/\" })",
           luaL_typename(L, -2));
-    put_headers_of(L, draft, lua_gettop(L) - 1);
+    add_headers_of(L, draft, lua_gettop(L) - 1);
     lua_pop(L, 1);
   }
 }
@@ -134,20 +124,53 @@ static const char *push_body(lua_State *L, int index, size_t *length) {
   return lua_tolstring(L, -1, length);
 }
 
-static struct answer *new_answer(
-    lua_State *L, const struct draft *draft, size_t body_length) {
+/* Nothing raises in here, nor collects garbage. */
+static char *copy_texts(
+    lua_State *L, const struct draft *draft, reverst_field *field, char *end) {
+  lua_Integer i, count = (lua_Integer)draft->header_count;
+  const char *text;
+  size_t length;
+
+  for (i = 1; i <= 2 * count; ++i) {
+    lua_rawgeti(L, draft->list, i);
+    text = lua_tolstring(L, -1, &length);
+    memcpy(end, text, length + 1);
+    if (i % 2)
+      field->name = end;
+    else
+      (field++)->value = end;
+    end += length + 1;
+    lua_pop(L, 1);
+  }
+  return end;
+}
+
+/* NULL: there is no memory. */
+static reverst_response *new_response(lua_State *L, const struct draft *draft,
+    int status, const char *body, size_t body_length) {
   size_t fields = (draft->header_count + 1) * sizeof(reverst_field);
   struct answer *answer =
       calloc(1, sizeof(*answer) + fields + draft->text_size + body_length);
+  char *place;
 
   if (!answer)
-    luaL_error(L, "not enough memory");
-  return answer;
+    return NULL;
+  place = copy_texts(L, draft, answer->headers,
+      (char *)&answer->headers[draft->header_count + 1]);
+  if (body_length)
+    memcpy(place, body, body_length);
+  answer->response = (reverst_response){
+    .status = status,
+    .headers = answer->headers,
+    .body = place,
+    .body_length = body_length,
+  };
+  return &answer->response;
 }
 
 reverst_response *rv_lua_answer_read(lua_State *L, int index) {
-  struct draft draft = { .answer = NULL };
-  struct answer *answer;
+  struct draft draft = { .header_count = 0 };
+  reverst_response *response;
   const char *body;
   size_t body_length;
   int status, headers;
@@ -156,28 +179,18 @@ reverst_response *rv_lua_answer_read(lua_State *L, int index) {
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   check_keys(L, index);
   status = read_status(L, index);
+  lua_newtable(L);
+  draft.list = lua_gettop(L);
   if (lua_getfield(L, index, "headers") == LUA_TNIL)
     lua_newtable(L);
   headers = lua_gettop(L);
   if (!lua_istable(L, headers))
     luaL_error(L, "the response's headers: expected a table, got %s",
         luaL_typename(L, headers));
-  put_headers(L, &draft, headers);
+  add_headers(L, &draft, headers);
   body = push_body(L, index, &body_length);
-  answer = new_answer(L, &draft, body_length);
-  draft = (struct draft){
-    .answer = answer,
-    .text = (char *)&answer->headers[draft.header_count + 1],
-  };
-  /* nothing raises from here on: it did not just now */
-  put_headers(L, &draft, headers);
-  if (body_length)
-    memcpy(draft.text, body, body_length);
-  answer->response = (reverst_response){
-    .status = status,
-    .headers = answer->headers,
-    .body = draft.text,
-    .body_length = body_length,
-  };
-  return &answer->response;
+  response = new_response(L, &draft, status, body, body_length);
+  if (!response)
+    luaL_error(L, "not enough memory");
+  return response;
 }

@@ -45,11 +45,15 @@ static void complain(struct rv_lua_hook *hook, const char *error) {
 /* ---- arguments ---- */
 
 static void push_request(struct rv_lua_hook *hook, lua_State *L) {
+  struct rv_lua_visit *request;
+
   rv_lua_task_limit(&hook->task,
       hook->group ? hook->group->hook_timeout : hook->routing->hook_timeout);
-  hook->request = rv_lua_visit_push(L, hook->visit);
+  request = rv_lua_visit_push(L, hook->visit);
   lua_pushvalue(L, -1);
   hook->reference = luaL_ref(L, LUA_REGISTRYINDEX);
+  /* not before it is kept: keeping it may fail */
+  hook->request = request;
 }
 
 static int push_one(struct rv_lua_task *task, lua_State *L) {

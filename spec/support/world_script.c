@@ -179,6 +179,16 @@ static int memory(lua_State *L) {
   return 1;
 }
 
+/* script:give(bytes): all that Lua may take from now on; nil: as at first */
+static int give(lua_State *L) {
+  struct rv_lua *lua = check(L)->lua;
+  lua_Integer bytes = luaL_optinteger(L, 2, -1);
+
+  lua->memory.limit =
+      bytes < 0 ? lua->options.memory_limit : lua->memory.used + (size_t)bytes;
+  return 0;
+}
+
 /* script:stop(drain) */
 static int stop(lua_State *L) {
   rv_lua_stop(check(L)->lua, lua_toboolean(L, 2));
@@ -203,6 +213,7 @@ int luaopen_spec_world_script(lua_State *L) {
     { "call", call },
     { "choose", choose },
     { "memory", memory },
+    { "give", give },
     { "stop", stop },
     { "is_closed", is_closed },
     { NULL, NULL },
