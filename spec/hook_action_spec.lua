@@ -38,6 +38,25 @@ local places = {
     collectgarbage()
     return tunnels[1]
   end]],
+  ["What a task begins with"] = [[on_request = function()
+    collectgarbage "stop"
+    for _ = 1, 100 do setmetatable({}, { __gc = function() ACT end }) end
+    collectgarbage("setpause", 0)
+    collectgarbage("setstepmul", 1000)
+    collectgarbage "restart"
+  end]],
+  ["A reason to reject"] = [[authenticate = function()
+    return false, setmetatable({}, { __tostring = function()
+      ACT
+      return "no"
+    end })
+  end]],
+  ["An error object"] = [[on_request = function()
+    error(setmetatable({}, { __tostring = function()
+      ACT
+      return "wrong"
+    end }))
+  end]],
   ["authenticate"] = "authenticate = function() ACT return true end",
   ["on_request"] = "on_request = function() ACT end",
   ["on_request that waited"] = [[on_request = function()

@@ -149,9 +149,10 @@ static void finish(struct rv_lua_task *task, const struct rv_lua_span *span,
   int r;
 
   error[0] = '\0';
+  task->is_held = true;
   r = rv_lua_protect_within(task->lua, task->lua->options.task_budget, conclude,
       &finish, error, sizeof(error));
-
+  task->is_held = false;
   if (task->cancelled)
     rv_lua_task_end(task, "it was cancelled");
   else
@@ -233,6 +234,7 @@ void rv_lua_task_start(struct rv_lua_task *task, struct rv_lua *lua,
     const struct rv_lua_task_type *type, int function) {
   char error[ERROR_SIZE];
   struct start start = { task, function };
+  int r;
 
   *task = (struct rv_lua_task){
     .type = type,
@@ -243,7 +245,10 @@ void rv_lua_task_start(struct rv_lua_task *task, struct rv_lua *lua,
     .deadline = deadline_of(lua, type),
   };
   LIST_INSERT_HEAD(&lua->tasks, task, link);
-  if (rv_lua_protect(lua, make_thread, &start, error, sizeof(error)) < 0)
+  task->is_held = true;
+  r = rv_lua_protect(lua, make_thread, &start, error, sizeof(error));
+  task->is_held = false;
+  if (r < 0)
     rv_lua_task_end(task, error);
   else if (lua->span)
     rv_lua_scheduler_add(task);
@@ -254,6 +259,8 @@ void rv_lua_task_start(struct rv_lua_task *task, struct rv_lua *lua,
 static bool is_running(const struct rv_lua_task *task) {
   const struct rv_lua_span *span;
 
+  if (task->is_held)
+    return true;
   for (span = task->lua->span; span; span = span->outer) {
     if (span->task == task)
       return true;

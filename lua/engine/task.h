@@ -66,6 +66,7 @@ struct rv_lua_task {
   bool has_begun;
   bool ready;     /* goes on with the next turn */
   bool preempted; /* made to yield by the watchdog */
+  bool is_held;   /* something of it is being read or made, which may run Lua */
   bool cancelled;
   bool ending; /* its thread is being closed, which runs Lua once more */
 };
