@@ -37,10 +37,8 @@ for class, handle in pairs {
   Server = assert(reverst.server(dofile "server.lua")),
   Task = reverst.spawn(function() end),
 } do
-  for key, value in pairs(debug.getmetatable(handle)) do
-    if not key:match "^__" then
-      show(class, key, value)
-    end
+  for key, value in pairs(debug.getmetatable(handle).__index) do
+    show(class, key, value)
   end
   if handle.close then
     handle:close()

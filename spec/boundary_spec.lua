@@ -239,6 +239,27 @@ describe("a wait", function()
   end)
 end)
 
+describe("a handle", function()
+  it("has no metamethod that can be called with something else", function()
+    gives("nil nil reverst.server reverst.task", [[
+      serve {}
+      local task = reverst.spawn(function() end)
+      return ("%s %s %s %s"):format(server.__gc, task.__gc,
+        getmetatable(server), getmetatable(task))
+    ]])
+  end)
+end)
+
+describe("a coroutine that resumes itself", function()
+  it("is told that this cannot be, as in Lua", function()
+    gives("false cannot resume non-suspended coroutine", [[
+      return coroutine.wrap(function()
+        return ("%s %s"):format(coroutine.resume(coroutine.running()))
+      end)()
+    ]])
+  end)
+end)
+
 describe("what misbehaves when it is collected or closed", function()
   it("is logged, and nothing else", function()
     local result, log = run [[

@@ -71,8 +71,9 @@ static int resume(lua_State *L) {
   status = lua_resume(thread, L, argument_count, &count);
   if (status == LUA_OK || status == LUA_YIELD)
     return take_values(L, thread, count);
+  lua_xmove(thread, L, 1); /* it may be the same: that cannot be resumed */
   lua_pushboolean(L, 0);
-  lua_xmove(thread, L, 1);
+  lua_insert(L, -2);
   return 2;
 }
 

@@ -26,13 +26,16 @@ void rv_lua_push_class(lua_State *L, const char *type, const luaL_Reg *methods,
     return;
   lua_pop(L, 1);
   lua_newtable(L);
+  lua_newtable(L);
   luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, on_collected);
   lua_setfield(L, -2, "__gc");
   lua_pushstring(L, type);
   lua_setfield(L, -2, "__name");
+  /* __gc trusts what it is called with */
+  lua_pushstring(L, type);
+  lua_setfield(L, -2, "__metatable");
   lua_pushvalue(L, -1);
   lua_setfield(L, LUA_REGISTRYINDEX, type);
 }
