@@ -221,6 +221,12 @@ describe("in a program that needs the watchdog's signal, an endless loop",
   specify_endless_loops { task_budget = 100 * millisecond, takes_signal = true }
 end)
 
+describe("in a thread that blocks the watchdog's signal, an endless loop",
+  function()
+  specify_endless_loops { task_budget = 100 * millisecond,
+    blocks_signal = true }
+end)
+
 describe("memory", function()
   local limit = { memory_limit = 8 * 1024 * 1024 }
 

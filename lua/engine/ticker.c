@@ -60,10 +60,18 @@ static bool make_timer(void) {
   return false;
 }
 
+/* Many programs block all signals in threads that are not to be bothered. */
+static bool is_blocked(void) {
+  sigset_t mask;
+
+  return pthread_sigmask(SIG_BLOCK, NULL, &mask) != 0 ||
+         sigismember(&mask, SIGVTALRM);
+}
+
 bool rv_lua_ticker_start(void (*on_tick)(void)) {
   if (ticker.users == 0) {
     tick = on_tick;
-    if (!take_signal() || !make_timer())
+    if (is_blocked() || !take_signal() || !make_timer())
       return false;
   }
   ticker.users++;

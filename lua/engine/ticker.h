@@ -8,7 +8,8 @@
 
 /* Has `on_tick` called in this thread, as a signal handler, until as many calls
    of rv_lua_ticker_stop; always the same function.  Takes SIGVTALRM.  false: it
-   cannot be had, for instance because the program uses that signal itself. */
+   cannot be had, for instance because the program uses that signal itself, or
+   blocks it in this thread. */
 bool rv_lua_ticker_start(void (*on_tick)(void));
 
 /* In the same thread; only after a start that succeeded. */

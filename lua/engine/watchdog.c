@@ -33,12 +33,20 @@ void rv_lua_watchdog_hook(lua_State *L) {
   lua_sethook(L, check_time, LUA_MASKCOUNT, INSTRUCTIONS_BETWEEN_CHECKS);
 }
 
+/* No hook is set.  A debugger or the like may have set its own, which is
+   respected.  A tick within lua_sethook, as that takes a hook away, leaves the
+   hook with a mask of 0. */
+static bool is_unhooked(lua_State *L) {
+  lua_Hook hook = lua_gethook(L);
+
+  return !hook || (hook == check_time && lua_gethookmask(L) == 0);
+}
+
 /* As soon as it goes on: what the next check then leaves or ends. */
 static void on_tick(void) {
   struct rv_lua_span *span = innermost;
 
-  /* a debugger or the like may have set its own, which is respected */
-  if (span && !span->expired && !lua_gethook(span->thread))
+  if (span && !span->expired && is_unhooked(span->thread))
     lua_sethook(span->thread, check_time, LUA_MASKCOUNT, 1);
 }
 

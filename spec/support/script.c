@@ -46,6 +46,7 @@ struct run {
   int count, ended_count, entry_count;
   bool keep_running; /* what is spawned, when all have ended */
   bool takes_signal; /* which the engine's watchdog would take otherwise */
+  bool blocks_signal;
 };
 
 static void on_log(const struct reverst_log_entry *entry, void *user_data) {
@@ -164,6 +165,7 @@ static void read_arguments(
   options->task_budget = rv_lua_count_field(L, 1, "task_budget");
   options->task_timeout = rv_lua_count_field(L, 1, "task_timeout");
   run->takes_signal = rv_lua_flag_field(L, 1, "takes_signal");
+  run->blocks_signal = rv_lua_flag_field(L, 1, "blocks_signal");
   run->keep_running = rv_lua_flag_field(L, 1, "keep_running");
   luaL_argcheck(L, run->count <= MAX_SCRIPTS, 2, "too many scripts");
   for (i = 0; i < run->count; ++i) {
@@ -171,6 +173,14 @@ static void read_arguments(
     run->scripts[i].code = luaL_checkstring(L, i + 2);
     run->scripts[i].number = i + 1;
   }
+}
+
+static void block_signal(int how) {
+  sigset_t signals;
+
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGVTALRM);
+  pthread_sigmask(how, &signals, NULL);
 }
 
 /* `stop`: what still waits when all have begun is ended. */
@@ -190,6 +200,8 @@ static int run_scripts(lua_State *L, bool stop) {
   options.log_user_data = run;
   if (run->takes_signal)
     handler = signal(SIGVTALRM, SIG_IGN);
+  if (run->blocks_signal)
+    block_signal(SIG_BLOCK);
   r = rv_lua_new(&run->lua, &options);
   if (r == 0)
     r = start_all(run, error, sizeof(error));
@@ -200,6 +212,8 @@ static int run_scripts(lua_State *L, bool stop) {
   rv_lua_free(run->lua);
   if (run->takes_signal)
     signal(SIGVTALRM, handler);
+  if (run->blocks_signal)
+    block_signal(SIG_UNBLOCK);
   event_base_free(run->base);
   if (r < 0)
     return luaL_error(L, "cannot run: %s", error);
