@@ -429,3 +429,27 @@ describe("a server under load", function()
     assert.same({ "exit", 0 }, { client:wait() })
   end)
 end)
+
+describe("a reload that fails when the server has its groups already", function()
+  it("says so, and the newer configuration stays in use", function()
+    local answering = [[group.on_request = function()
+      return { status = 299, body = word }
+    end]]
+    start(answering, "before")
+    join()
+    write("require 'reverst.log'.debug = function() error 'late' end "
+      .. answering, "after")
+    local status, _, errors = host.run { "reload", config }
+    assert.equal(1, status)
+    assert.matches("is in use, but .*late", errors)
+    local asks = host.ask(server, "/")
+    finish(asks, "299.*after$")
+    is_all_gone()
+    write(answering, "mended")
+    reload()
+    asks = host.ask(server, "/")
+    finish(asks, "299.*mended$")
+    server:signal "TERM"
+    assert.same({ "exit", 0 }, { server:wait() })
+  end)
+end)

@@ -2,6 +2,7 @@
 /* One engine replaces another. */
 #include "lua/control/reload.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -175,6 +176,17 @@ static void remember(struct rv_lua_lineage *lineage, struct attempt *attempt) {
   lineage->last_answer = attempt->answer;
 }
 
+/* What went wrong once the server asked the new engine, which has to stay. */
+static void describe_unfinished(struct attempt *attempt, const char *error) {
+  char problem[ERROR_SIZE + 128];
+
+  snprintf(problem, sizeof(problem),
+      "the configuration is in use, but not all that was to follow has been "
+      "done: %s",
+      error);
+  describe_failure(attempt, problem);
+}
+
 static void try(struct attempt *attempt) {
   struct rv_lua_lineage *lineage = attempt->lineage;
   char error[ERROR_SIZE];
@@ -190,6 +202,11 @@ static void try(struct attempt *attempt) {
   r = rv_lua_protect(lua, call_run, attempt, error, sizeof(error));
   if (r == 0 && attempt->succeeded) {
     replace(lineage, lua);
+    return;
+  }
+  if (lua->is_settled) {
+    replace(lineage, lua);
+    describe_unfinished(attempt, r < 0 ? error : "it says no more");
     return;
   }
   give_back(lua, lineage->current);

@@ -38,6 +38,7 @@ struct rv_lua {
   bool is_retired;                 /* a reload has replaced it, or failed */
   struct rv_lua_object *adopted;   /* from the engine before; see reload.h */
   struct rv_lua_object **adopted_handle;
+  bool is_settled; /* what was adopted asks this engine: there is no way back */
   lua_State *L;
   struct rv_lua_memory memory;
   struct rv_lua_span *span; /* what runs now; NULL: no Lua does */

@@ -192,13 +192,16 @@ function serving.reload(list)
   local before = json.decode(server:record())
   local now = record.of(settings, files)
   local changed, restart, asked_again = record.compare(before, now)
+  local known = json.encode(now)
+  tell_control(server, settings, path)
   ok, problems = apply(server, settings, before, now)
   if not ok then
     keep_watching(files)
     return nil, problems
   end
-  server:set_record(json.encode(now))
-  tell_control(server, settings, path)
+  -- from here on there is no way back: what matters most comes first
+  server:set_record(known)
+  local reauthenticated = reauthenticate(server, asked_again, now)
   log_groups(settings)
   local message
   ok, message = watch(settings, files)
@@ -206,7 +209,7 @@ function serving.reload(list)
     log.error("watch_failed", { error = message })
   end
   return { changed = changed, restart = restart,
-    reauthenticate = reauthenticate(server, asked_again, now) }
+    reauthenticate = reauthenticated }
 end
 
 return serving

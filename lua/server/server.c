@@ -69,10 +69,14 @@ reverst_server *rv_lua_server_get(lua_State *L) {
 
 static int set_routing(lua_State *L) {
   struct server *server = check_server(L);
+  int count;
 
   if (!server)
     return 2;
-  return rv_lua_routing_set(L, server->server, &server->routing);
+  count = rv_lua_routing_set(L, server->server, &server->routing);
+  if (count == 1 && server->object.lua->adopted == &server->object)
+    server->object.lua->is_settled = true;
+  return count;
 }
 
 /* derive_secret(label): 32 bytes; or nil, why, and the error's name */
