@@ -21,6 +21,15 @@ bool rv_span_equal_nocase(struct rv_span a, struct rv_span b) {
   return true;
 }
 
+bool rv_span_cut_prefix(struct rv_span *text, struct rv_span prefix) {
+  struct rv_span head = { text->data, prefix.length };
+  if (text->length < prefix.length || !rv_span_equal_nocase(head, prefix))
+    return false;
+  text->data += prefix.length;
+  text->length -= prefix.length;
+  return true;
+}
+
 struct rv_span rv_span_trim(struct rv_span span) {
   while (span.length > 0 && is_blank(span.data[0])) {
     span.data++;

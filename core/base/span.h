@@ -28,6 +28,9 @@ static inline bool rv_span_equal(struct rv_span a, struct rv_span b) {
 /* ASCII letters compare without case. */
 bool rv_span_equal_nocase(struct rv_span a, struct rv_span b);
 
+/* Cuts the prefix, in any case, off `text`; false: it does not begin so. */
+bool rv_span_cut_prefix(struct rv_span *text, struct rv_span prefix);
+
 /* Without blanks and tabs at both ends. */
 struct rv_span rv_span_trim(struct rv_span span);
 

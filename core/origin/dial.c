@@ -12,20 +12,11 @@
 
 /* ---- places ---- */
 
-static bool cut_prefix(struct rv_span *text, struct rv_span prefix) {
-  struct rv_span head = { text->data, prefix.length };
-  if (text->length < prefix.length || !rv_span_equal_nocase(head, prefix))
-    return false;
-  text->data += prefix.length;
-  text->length -= prefix.length;
-  return true;
-}
-
 /* "http://host:port/" is the same as "host:port"; a path would be ignored, and
    is refused. */
 static uint16_t strip_url(struct rv_span *text, bool *secure) {
-  *secure = cut_prefix(text, RV_SPAN("https://"));
-  if (!*secure && !cut_prefix(text, RV_SPAN("http://")))
+  *secure = rv_span_cut_prefix(text, RV_SPAN("https://"));
+  if (!*secure && !rv_span_cut_prefix(text, RV_SPAN("http://")))
     return 0;
   if (text->length > 0 && text->data[text->length - 1] == '/')
     text->length--;

@@ -7,15 +7,6 @@
 #include <reverst/error.h>
 #include <stdio.h>
 
-static bool cut_prefix(struct rv_span *text, struct rv_span prefix) {
-  struct rv_span head = { text->data, prefix.length };
-  if (text->length < prefix.length || !rv_span_equal_nocase(head, prefix))
-    return false;
-  text->data += prefix.length;
-  text->length -= prefix.length;
-  return true;
-}
-
 /* Cuts off `text` all before the first of `stops`. */
 static struct rv_span cut_until(struct rv_span *text, struct rv_span stops) {
   struct rv_span head = { text->data, 0 };
@@ -110,11 +101,12 @@ int rv_url_parse(
   struct rv_span unix_path;
   *url = (struct rv_url){ 0 };
   text = cut_until(&text, RV_SPAN("#"));
-  url->secure = cut_prefix(&text, RV_SPAN("https://"));
-  if (!url->secure && !cut_prefix(&text, RV_SPAN("http://")))
+  url->secure = rv_span_cut_prefix(&text, RV_SPAN("https://"));
+  if (!url->secure && !rv_span_cut_prefix(&text, RV_SPAN("http://")))
     return REVERST_ERR_ADDRESS;
   unix_path = text;
-  if (cut_prefix(&unix_path, RV_SPAN("unix:")) && unix_path.length > 0 &&
+  if (rv_span_cut_prefix(&unix_path, RV_SPAN("unix:")) &&
+      unix_path.length > 0 &&
       unix_path.data[0] == '/') /* a name to check would be missing for TLS */
     return url->secure ? REVERST_ERR_ADDRESS
                        : parse_unix(url, arena, unix_path);

@@ -55,7 +55,7 @@ static int add(struct draft *draft, reverst_tunnel *tunnel) {
   return 0;
 }
 
-static bool was_tried(const reverst_tunnel *tunnel, struct rv_tried tried) {
+bool rv_tunnel_was_tried(const reverst_tunnel *tunnel, struct rv_tried tried) {
   for (size_t i = 0; i < tried.count; i++)
     if (tried.ids[i] == tunnel->id)
       return true;
@@ -71,7 +71,7 @@ static int add_all(struct draft *draft, const struct rv_group *group,
     reverst_tunnel *tunnel = rv_container_of(node, reverst_tunnel, node);
     enum rv_fitness fitness = rv_tunnel_fitness(tunnel);
 
-    if (was_tried(tunnel, tried))
+    if (rv_tunnel_was_tried(tunnel, tried))
       continue;
     draft->any_full |= fitness == RV_FULL;
     draft->any_doubtful |= fitness == RV_DOUBTFUL;

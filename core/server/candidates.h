@@ -38,6 +38,8 @@ struct rv_tried {
   size_t count;
 };
 
+bool rv_tunnel_was_tried(const reverst_tunnel *tunnel, struct rv_tried tried);
+
 /* What may be chosen from now. */
 struct rv_offer {
   reverst_choice choice;   /* count 0: none */

@@ -111,30 +111,22 @@ void rv_group_remove_tunnel(reverst_tunnel *tunnel) {
   tunnel->group->tunnel_count--;
 }
 
-static bool was_tried(
-    const reverst_tunnel *tunnel, const uint64_t *tried, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    if (tried[i] == tunnel->id)
-      return true;
-  return false;
-}
-
-reverst_tunnel *rv_group_find_tunnel(const struct rv_group *group,
-    const uint64_t *tried, size_t tried_count, bool *may_wait) {
+reverst_tunnel *rv_group_find_tunnel(
+    const struct rv_group *group, struct rv_tried tried, bool *may_wait) {
   reverst_tunnel *doubtful = NULL;
 
   *may_wait = false;
   rv_list_each(node, &group->tunnels) {
     reverst_tunnel *tunnel = rv_container_of(node, reverst_tunnel, node);
+    enum rv_fitness fitness = rv_tunnel_fitness(tunnel);
 
-    if (!rv_tunnel_is_open(tunnel) || was_tried(tunnel, tried, tried_count))
+    if (rv_tunnel_was_tried(tunnel, tried))
       continue;
-    if (rv_server_tunnel_streams_left(tunnel->carrier) == 0)
-      *may_wait = true;
-    else if (!rv_tunnel_is_failing(tunnel) &&
-             !rv_server_tunnel_is_suspect(tunnel->carrier))
+    if (fitness == RV_FIT)
       return tunnel;
-    else if (doubtful == NULL)
+    if (fitness == RV_FULL)
+      *may_wait = true;
+    else if (fitness == RV_DOUBTFUL && doubtful == NULL)
       doubtful = tunnel;
   }
   /* Better to wait for one that answers than to be lost with one that does not.

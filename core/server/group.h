@@ -58,10 +58,10 @@ void rv_group_remove_tunnel(reverst_tunnel *tunnel);
 
 /* The next of the round robin among the tunnels that may take a request now,
    without those of `tried`; a suspect or failing one only when there is no
-   other. NULL: none; then
-   `*may_wait` says whether one has merely no free stream. */
-reverst_tunnel *rv_group_find_tunnel(const struct rv_group *group,
-    const uint64_t *tried, size_t tried_count, bool *may_wait);
+   other. NULL: none; then `*may_wait` says whether one has merely no free
+   stream. */
+reverst_tunnel *rv_group_find_tunnel(
+    const struct rv_group *group, struct rv_tried tried, bool *may_wait);
 
 /* It got a request: its turn comes again when all others had theirs. */
 void rv_group_rotate(reverst_tunnel *tunnel);

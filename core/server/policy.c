@@ -34,7 +34,7 @@ static reverst_tunnel *ask(reverst_visit *visit, const struct rv_offer *offer) {
 static reverst_tunnel *ask_until_fit(
     reverst_visit *visit, bool *may_wait, enum rv_failure *failure) {
   struct rv_group *group = visit->group;
-  struct rv_tried tried = { visit->tried, visit->tried_count };
+  struct rv_tried tried = rv_visit_tried(visit);
   struct rv_offer offer;
 
   for (int i = 0; i < MAX_QUESTIONS; i++) {
@@ -67,6 +67,5 @@ reverst_tunnel *rv_policy_choose(
     reverst_visit *visit, bool *may_wait, enum rv_failure *failure) {
   if (visit->group->options.choose != NULL)
     return ask_until_fit(visit, may_wait, failure);
-  return rv_group_find_tunnel(
-      visit->group, visit->tried, visit->tried_count, may_wait);
+  return rv_group_find_tunnel(visit->group, rv_visit_tried(visit), may_wait);
 }

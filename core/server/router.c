@@ -24,8 +24,7 @@ static void give_up(reverst_visit *visit, enum rv_failure failure) {
 /* ---- choosing ---- */
 
 static reverst_tunnel *find_tunnel(const reverst_visit *visit, bool *may_wait) {
-  return rv_group_find_tunnel(
-      visit->group, visit->tried, visit->tried_count, may_wait);
+  return rv_group_find_tunnel(visit->group, rv_visit_tried(visit), may_wait);
 }
 
 static bool somebody_may_take(const reverst_visit *visit) {

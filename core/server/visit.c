@@ -187,14 +187,13 @@ static int make_field(struct rv_arena *arena, const char *name,
              : 0;
 }
 
-static bool has_room(
-    const struct rv_fields *fields, const struct rv_field *field) {
+static bool has_room(const struct rv_fields *fields,
+    const struct rv_field *field, size_t max_count, size_t max_bytes) {
   size_t bytes = field->name.length + field->value.length;
 
   for (size_t i = 0; i < fields->count; i++)
     bytes += fields->items[i].name.length + fields->items[i].value.length;
-  return fields->count < rv_limits_forwarded.field_count &&
-         bytes <= rv_limits_forwarded.head_bytes;
+  return fields->count < max_count && bytes <= max_bytes;
 }
 
 static int set_field(struct rv_fields *fields, const char *name,
@@ -208,7 +207,8 @@ static int set_field(struct rv_fields *fields, const char *name,
     rv_fields_remove(fields, field.name);
     return 0;
   }
-  if (!has_room(fields, &field))
+  if (!has_room(fields, &field, rv_limits_forwarded.field_count,
+          rv_limits_forwarded.head_bytes))
     return REVERST_ERR_LIMIT;
   rv_fields_remove(fields, field.name);
   return rv_fields_add(fields, field.name, field.value);
@@ -272,7 +272,6 @@ int reverst_visit_add_response_header(
     reverst_visit *visit, const char *name, const char *value) {
   struct rv_fields *fields = &visit->exchange->answer_fields;
   struct rv_field field;
-  size_t bytes = 0;
   int r;
 
   if (rv_visit_is_over(visit))
@@ -280,10 +279,7 @@ int reverst_visit_add_response_header(
   r = make_field(fields->arena, name, value, false, &field);
   if (r < 0)
     return r;
-  for (size_t i = 0; i < fields->count; i++)
-    bytes += fields->items[i].name.length + fields->items[i].value.length;
-  if (fields->count >= MAX_ANSWER_FIELDS ||
-      bytes + field.name.length + field.value.length > MAX_ANSWER_BYTES)
+  if (!has_room(fields, &field, MAX_ANSWER_FIELDS, MAX_ANSWER_BYTES))
     return REVERST_ERR_LIMIT;
   return rv_fields_add(fields, field.name, field.value);
 }

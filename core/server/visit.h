@@ -66,6 +66,11 @@ void rv_visit_set_group(reverst_visit *visit, struct rv_group *group);
    on with the one of its name by now. false: there is none. */
 bool rv_visit_find_group(reverst_visit *visit);
 
+/* The tunnels that have had it. */
+static inline struct rv_tried rv_visit_tried(const reverst_visit *visit) {
+  return (struct rv_tried){ visit->tried, visit->tried_count };
+}
+
 /* Takes it out of the group's queue; harmless when it is in none. */
 void rv_visit_leave_queue(reverst_visit *visit);
 

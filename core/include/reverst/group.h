@@ -172,13 +172,12 @@ typedef struct reverst_routing {
 /* Replaces all groups and the route callback at once, or changes nothing
    (errors as above). A group of the same name keeps its tunnels and the
    requests on them; a group that is not among them takes no more, and its
-   tunnels close
-   ("not found") when their requests are done. Decisions under way stay with
-   those whom they were handed to, who also hear of on_cancelled and must still
-   decide; on_tunnel_down is called within this call for each tunnel of a group
-   that goes; every other callback with the user_data of before has had its last
-   call when this returns. Those tunnels that are there are not told to
-   on_tunnel_up again. */
+   tunnels close ("not found") when their requests are done. Decisions under way
+   stay with those whom they were handed to, who also hear of on_cancelled and
+   must still decide; on_tunnel_down is called within this call for each tunnel
+   of a group that goes; every other callback with the user_data of before has
+   had its last call when this returns. Those tunnels that are there are not
+   told to on_tunnel_up again. */
 int reverst_server_set_routing(
     reverst_server *server, const reverst_routing *routing);
 
@@ -186,15 +185,15 @@ int reverst_server_set_routing(
    spread evenly over `spread` ns. What cannot be told
    (reverst_registration_fail, or no answer) is asked again after as long.
    Nothing for groups that forget credentials, or are insecure. Another call
-   begins anew: decisions on what was asked before are of no effect. Who comes
-   on a decision on what was asked before is asked about at once.
+   begins anew: decisions on what was asked before are of no effect. A tunnel
+   that comes by a decision asked for before this call is asked about at once.
    REVERST_ERR_INVALID: no such group; REVERST_ERR_NO_MEMORY,
    REVERST_ERR_CLOSED. */
 int reverst_server_reauthenticate(
     reverst_server *server, const char *group, uint64_t spread);
 
-/* Calls `visit` for each tunnel of the group, or of all when it is NULL; it may
-   not change anything. */
+/* Calls `on_tunnel` for each tunnel of the group, or of all when it is NULL; it
+   may not change anything. */
 void reverst_server_each_tunnel(const reverst_server *server, const char *group,
     void (*on_tunnel)(
         reverst_tunnel *tunnel, const char *group, void *user_data),
