@@ -56,6 +56,8 @@ describe("a client in front of an https service", function()
       assert.matches("^HTTP/1.1 502 ", visitor:text "output")
       local event = client:wait_for_event { event = "origin_unreachable" }
       assert.matches(case[3], event.reason)
+      client:wait_for("cannot reach the service at https://.*: .*" .. case[3]
+        .. ".* %(check %-%-origin%-cacert%-path%); visitors get 502")
       assert.is_nil(service:text "output":find("secret", 1, true))
     end)
   end

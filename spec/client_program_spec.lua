@@ -9,6 +9,7 @@ local stream = require "spec.stream"
 
 local reverst = os.getenv "REVERST_BIN_DIR" .. "/reverst"
 local folder
+local nobody = "unix:/nonexistent/service.sock"
 
 local function path(name)
   return folder .. "/" .. name
@@ -61,8 +62,8 @@ local function start_client(address, arguments)
     table.insert(arguments, "-a")
     table.insert(arguments, address)
   end
-  if arguments[#arguments] ~= "8080" and not arguments.origin then
-    table.insert(arguments, "8080")
+  if arguments[#arguments] ~= nobody and not arguments.origin then
+    table.insert(arguments, nobody)
   end
   return programs.start(arguments)
 end
@@ -77,8 +78,10 @@ local function transcript(client)
   return lines
 end
 
-local registered = 'registered at SERVER in group "app"; requests go to 8080'
-local again = 'registered again at SERVER in group "app"; requests go to 8080'
+local registered = 'registered at SERVER in group "app"; requests go to '
+  .. nobody
+local again = 'registered again at SERVER in group "app"; requests go to '
+  .. nobody
 local no_answer = "no tunnel to SERVER: the connection cannot be made: "
   .. "no answer; next try in N s"
 
@@ -120,7 +123,7 @@ describe("a client's registration", function()
   end)
 
   it("says what the environment says", function()
-    local client = programs.start { reverst, "http", "8080", name = "client",
+    local client = programs.start { reverst, "http", nobody, name = "client",
       environment = {
         REVERST_ADDRESS = server.tunnel, REVERST_SERVER_NAME = "localhost",
         REVERST_TUNNEL_GROUP = "app", REVERST_CACERT_PATH = path "server.crt",
@@ -433,7 +436,7 @@ describe("a client of several servers", function()
     local visitor = programs.start { "curl", "--silent", "--output", "/dev/null",
       "--write-out", "%{http_code}", "--header", "Host: app.test", first.http }
     visitor:wait()
-    -- nothing answers at port 8080, but the tunnel is there
+    -- nobody answers, but the tunnel is there
     assert.equal("502", visitor:text "output")
   end)
 
@@ -473,5 +476,76 @@ describe("a client whose server stands still", function()
       "--write-out", "%{http_code}", "--header", "Host: app.test", server.http }
     visitor:wait()
     assert.equal("502", visitor:text "output")
+  end)
+end)
+
+describe("a client whose service", function()
+  local loop, listener
+
+  after_each(function()
+    if listener then
+      listener:close()
+      listener = nil
+    end
+    if loop then
+      loop:dispatch()
+      assert(loop:finish())
+      loop = nil
+    end
+  end)
+
+  local function ask(server)
+    return programs.start { "curl", "-s", "-o", path "answer", "-w",
+      "%{http_code}", "-H", "Host: app.test", "http://" .. server.http,
+      name = "visitor" }
+  end
+
+  local function gets_502(server)
+    local visitor = ask(server)
+    assert.same({ "exit", 0 }, { visitor:wait() })
+    assert.equal("502", visitor:text "output")
+  end
+
+  -- the service answers one request
+  local function answer()
+    programs.wait_until(function()
+      loop:poll()
+      return listener:count() > 0
+    end, "a request")
+    local connection = listener:accept()
+    connection:write "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+    connection:shutdown()
+    connection:close_on_end()
+    programs.wait_until(function()
+      loop:poll()
+      return connection:state().closed
+    end, "the end of the connection")
+  end
+
+  it("is away is told so once, and that it answers again", function()
+    local address = "127.0.0.1:" .. process.free_port "tcp"
+    local server = start_server "auth.insecure()"
+    local client = start_client(server.tunnel, { address, origin = address })
+    client:wait_for "registered at"
+    local away = "cannot reach the service at SERVER: Connection refused "
+      .. "(does it run, and listen there?); visitors get 502"
+    for _ = 1, 2 do gets_502(server) end
+    client:wait_for "cannot reach"
+    loop = event.loop()
+    listener = stream.listen(loop, address)
+    programs.wait_until(function()
+      local visitor = ask(server)
+      answer()
+      visitor:wait()
+      return client:text "errors":match "answers again"
+    end, "that it answers again")
+    listener:close()
+    listener = nil
+    for _ = 1, 2 do gets_502(server) end
+    programs.wait_until(function() return #transcript(client) == 4 end,
+      "that it is away again")
+    local said = transcript(client)
+    assert.same({ away, "the service at SERVER answers again", away },
+      { table.unpack(said, 2) })
   end)
 end)

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include <reverst/error.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -24,6 +25,7 @@ static void on_loop_freed(void *user_data) {
 static void free_parts(struct reverst_client *client) {
   rv_client_stop_dialling(client);
   rv_turn_remove(&client->close_job);
+  rv_turn_remove(&client->origin_job);
   if (client->origin != NULL)
     rv_origin_close(client->origin);
   if (client->resolver != NULL)
@@ -127,6 +129,29 @@ static void count_request(
   next->handle(next, exchange);
 }
 
+/* Apart from the pool, which the application may close. */
+static void run_origin_job(struct rv_job *job) {
+  struct reverst_client *client =
+      rv_container_of(job, struct reverst_client, origin_job);
+
+  if (client->state != RV_CLIENT_RUNNING)
+    return;
+  if (client->origin_error < 0 && client->on_origin_unreachable != NULL)
+    client->on_origin_unreachable(
+        client, client->origin_error, client->origin_reason, client->user_data);
+  else if (client->origin_error == 0 && client->on_origin_reachable != NULL)
+    client->on_origin_reachable(client, client->user_data);
+}
+
+static void on_origin_state(int error, const char *reason, void *user_data) {
+  struct reverst_client *client = user_data;
+
+  client->origin_error = error;
+  (void)snprintf(client->origin_reason, sizeof(client->origin_reason), "%s",
+      reason ? reason : "");
+  rv_turn_add(&client->engine->turn, &client->origin_job, RV_PHASE_SCRIPT);
+}
+
 static int set_origin(
     struct reverst_client *client, const reverst_client_options *options) {
   struct rv_tls_client_options tls = {
@@ -137,6 +162,8 @@ static int set_origin(
     .loop = client->loop,
     .resolver = client->resolver,
     .address = rv_span_of(options->origin),
+    .on_state = on_origin_state,
+    .user_data = client,
   };
   int r = 0;
 
@@ -210,9 +237,12 @@ static int new_loop(struct reverst_client *client, struct event_base *base,
     return r;
   client->engine = rv_loop_engine(client->loop);
   client->close_job.run = run_close_job;
+  client->origin_job.run = run_origin_job;
   client->on_connected = options->on_connected;
   client->on_disconnected = options->on_disconnected;
   client->on_draining = options->on_draining;
+  client->on_origin_unreachable = options->on_origin_unreachable;
+  client->on_origin_reachable = options->on_origin_reachable;
   client->user_data = options->user_data;
   rv_client_init_dialling(client);
   return 0;

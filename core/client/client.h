@@ -58,7 +58,14 @@ struct reverst_client {
   void (*on_disconnected)(reverst_client *client,
       const reverst_disconnect *disconnect, void *user_data);
   void (*on_draining)(reverst_client *client, void *user_data);
+  void (*on_origin_unreachable)(
+      reverst_client *client, int error, const char *reason, void *user_data);
+  void (*on_origin_reachable)(reverst_client *client, void *user_data);
   void *user_data;
+
+  struct rv_job origin_job; /* tells of the origin: */
+  int origin_error;         /* 0: it can be reached */
+  char origin_reason[256];
   struct rv_job close_job;
   void (*on_closed)(void *user_data);
   void *on_closed_data;

@@ -27,6 +27,10 @@ struct rv_origin_options {
      rv_origin_dial_options. It must only take note. NULL: it is logged. */
   void (*on_unreachable)(struct rv_exchange *exchange, int error,
       const char *reason, void *user_data);
+  /* The origin cannot be reached, or for another reason than before, as above;
+     or it answers again (0, NULL), a second or more after the last failure. It
+     must only take note. May be NULL. */
+  void (*on_state)(int error, const char *reason, void *user_data);
   void *user_data;
 };
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include <assert.h>
 #include <reverst/error.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LOG_INTERVAL (10 * RV_SECOND)
@@ -46,6 +47,27 @@ static void free_if_done(struct rv_origin *origin) {
   if (origin->closed && origin->connection_count == 0 &&
       origin->dial_count == 0 && origin->assignment_count == 0)
     rv_turn_add(&origin->engine->turn, &origin->free_job, RV_PHASE_FREE);
+}
+
+/* ---- whether it can be reached ---- */
+
+static void note_failure(
+    struct rv_origin *origin, int error, const char *reason) {
+  origin->failed_ns = origin->engine->now;
+  if (strncmp(origin->trouble, reason, sizeof(origin->trouble) - 1) == 0)
+    return;
+  (void)snprintf(origin->trouble, sizeof(origin->trouble), "%s", reason);
+  if (origin->options.on_state != NULL)
+    origin->options.on_state(error, origin->trouble, origin->options.user_data);
+}
+
+static void note_answer(struct rv_origin *origin) {
+  if (origin->trouble[0] == '\0' ||
+      origin->engine->now < origin->failed_ns + RV_SECOND)
+    return; /* now and then it could not be, either */
+  origin->trouble[0] = '\0';
+  if (origin->options.on_state != NULL)
+    origin->options.on_state(0, NULL, origin->options.user_data);
 }
 
 /* ---- assignments ---- */
@@ -107,6 +129,8 @@ static bool may_send_again(const struct assignment *assignment) {
 
 static void settle(struct assignment *assignment) {
   struct rv_exchange *exchange = assignment->exchange;
+  if (exchange->has_response)
+    note_answer(assignment->origin);
   if (exchange->has_response || exchange->cancelled || exchange->concluded) {
     release(assignment);
     return;
@@ -295,6 +319,7 @@ static void on_failed(struct rv_origin_dial *attempt, int error,
   struct assignment *assignment = longest_waiting(origin);
   (void)attempt;
   dial_free(dial);
+  note_failure(origin, error, reason);
   if (origin->options.on_unreachable == NULL)
     log_failure(origin, reason);
   else if (assignment != NULL)

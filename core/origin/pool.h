@@ -24,6 +24,8 @@ struct rv_origin {
   struct rv_timer idle_timer;
   struct rv_job match_job, free_job;
   uint64_t quiet_until; /* a failure to reach it was logged */
+  char trouble[256];    /* why it could not be reached; "": it could */
+  uint64_t failed_ns;   /* when it could not, the last time */
   bool closed;
 };
 

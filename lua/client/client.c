@@ -20,14 +20,15 @@ struct client {
   struct rv_lua_object object;
   reverst_client *client;
   /* references; LUA_NOREF: none */
-  int on_connected, on_disconnected, on_draining, on_request;
+  int on_connected, on_disconnected, on_draining, on_origin_unreachable,
+      on_origin_reachable, on_request;
   bool closing;
 };
 
 /* A call of one of the callbacks; it outlives the client. */
 struct event_task {
   struct rv_lua_task task; /* first: the two are converted */
-  bool has_event, refused;
+  bool has_event, is_of_origin, refused;
   int error;
   char reason[256];
   uint64_t retry_in;
@@ -39,14 +40,16 @@ static int push_event(struct rv_lua_task *task, lua_State *L) {
   if (!event->has_event)
     return 0;
   lua_createtable(L, 0, 5);
-  lua_pushboolean(L, event->refused);
-  lua_setfield(L, -2, "refused");
   lua_pushstring(L, event->reason);
   lua_setfield(L, -2, "reason");
   lua_pushstring(L, reverst_strerror(event->error));
   lua_setfield(L, -2, "error");
   lua_pushstring(L, reverst_error_name(event->error));
   lua_setfield(L, -2, "code");
+  if (event->is_of_origin)
+    return 1;
+  lua_pushboolean(L, event->refused);
+  lua_setfield(L, -2, "refused");
   lua_pushnumber(L, (lua_Number)event->retry_in / 1e9);
   lua_setfield(L, -2, "retry_in");
   return 1;
@@ -112,6 +115,28 @@ static void on_disconnected(reverst_client *handle,
   call_back(client, &event, client->on_disconnected);
 }
 
+static void on_origin_unreachable(
+    reverst_client *handle, int error, const char *reason, void *user_data) {
+  struct client *client = user_data;
+  struct event_task event = {
+    .has_event = true,
+    .is_of_origin = true,
+    .error = error,
+  };
+
+  (void)handle;
+  snprintf(event.reason, sizeof(event.reason), "%s", reason);
+  call_back(client, &event, client->on_origin_unreachable);
+}
+
+static void on_origin_reachable(reverst_client *handle, void *user_data) {
+  struct client *client = user_data;
+  const struct event_task event = { .has_event = false };
+
+  (void)handle;
+  call_back(client, &event, client->on_origin_reachable);
+}
+
 static void on_request(reverst_request *request, void *user_data) {
   const struct client *client = user_data;
 
@@ -122,6 +147,8 @@ static void unref_callbacks(struct client *client, lua_State *L) {
   luaL_unref(L, LUA_REGISTRYINDEX, client->on_connected);
   luaL_unref(L, LUA_REGISTRYINDEX, client->on_disconnected);
   luaL_unref(L, LUA_REGISTRYINDEX, client->on_draining);
+  luaL_unref(L, LUA_REGISTRYINDEX, client->on_origin_unreachable);
+  luaL_unref(L, LUA_REGISTRYINDEX, client->on_origin_reachable);
   luaL_unref(L, LUA_REGISTRYINDEX, client->on_request);
 }
 
@@ -228,6 +255,8 @@ static void read_options(
     .on_connected = on_connected,
     .on_disconnected = on_disconnected,
     .on_draining = on_draining,
+    .on_origin_unreachable = on_origin_unreachable,
+    .on_origin_reachable = on_origin_reachable,
     .log_level = lua->log_level,
     .log = lua->options.log,
     .log_user_data = lua->options.log_user_data,
@@ -247,6 +276,10 @@ int rv_lua_client_new(lua_State *L) {
   parts.on_connected = rv_lua_function_field(L, 1, "on_connected");
   parts.on_disconnected = rv_lua_function_field(L, 1, "on_disconnected");
   parts.on_draining = rv_lua_function_field(L, 1, "on_draining");
+  parts.on_origin_unreachable =
+      rv_lua_function_field(L, 1, "on_origin_unreachable");
+  parts.on_origin_reachable =
+      rv_lua_function_field(L, 1, "on_origin_reachable");
   parts.on_request = rv_lua_function_field(L, 1, "on_request");
   if (parts.on_request != LUA_NOREF)
     options.on_request = on_request;

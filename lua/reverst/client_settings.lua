@@ -34,6 +34,9 @@ local text = require "reverst.text"
 ---@field on_connected? fun()
 ---@field on_disconnected? fun(event: reverst.Disconnect)
 ---@field on_draining? fun() the server asks to dial anew, which is being done
+---@field on_origin_unreachable? fun(event: reverst.OriginFailure) a visitor got 502
+--- for that; once, and again for another reason
+---@field on_origin_reachable? fun() the origin has answered again
 
 --- Why there is no tunnel, or none any more.
 ---@class reverst.Disconnect
@@ -43,13 +46,20 @@ local text = require "reverst.text"
 ---@field code string "REVERST_ERR_TLS"
 ---@field retry_in number seconds until the next try
 
+--- Why the origin cannot be reached.
+---@class reverst.OriginFailure
+---@field reason string "Connection refused"
+---@field error string in words
+---@field code string "REVERST_ERR_CONNECT"
+
 local client_settings = {}
 
 -- what has no flag, and its type; any: it is looked at elsewhere
 local others = {
   origin = "string", handle = "callable", credentials = "any",
   metadata = "table", on_connected = "function", on_disconnected = "function",
-  on_draining = "function",
+  on_draining = "function", on_origin_unreachable = "function",
+  on_origin_reachable = "function",
 }
 
 --- What contradicts something, or lacks its other half.

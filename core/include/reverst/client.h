@@ -82,6 +82,13 @@ typedef struct reverst_client_options {
   /* The server asks to dial anew, which is being done; the tunnel ends when its
      requests have. Then on_connected or on_disconnected follows. */
   void (*on_draining)(reverst_client *client, void *user_data);
+  /* The origin cannot be reached, as a request has found, which is answered
+     502: once, and again for another reason. REVERST_ERR_RESOLVE, _CONNECT,
+     _TLS, _TIMEOUT, and words. */
+  void (*on_origin_unreachable)(
+      reverst_client *client, int error, const char *reason, void *user_data);
+  /* It has answered again. */
+  void (*on_origin_reachable)(reverst_client *client, void *user_data);
   void *user_data;
 
   enum reverst_log_level log_level;

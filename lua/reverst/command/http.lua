@@ -6,6 +6,7 @@ local client_settings = require "reverst.client_settings"
 local command = require "reverst.command"
 local core = require "reverst.core"
 local options = require "reverst.options"
+local origin_messages = require "reverst.origin_messages"
 local reverst = require "reverst"
 local tunnel_messages = require "reverst.tunnel_messages"
 
@@ -64,10 +65,24 @@ local function new_teller(level)
   end
 end
 
--- one tunnel, and what is said about it
-local function start(values, address, tell)
+-- one tunnel, and what is said about it, and about the service
+local function start(values, address, service, tell)
   local settings = client_settings.complete(values, address)
   local messages = tunnel_messages.new(settings, #values.address > 1)
+
+  function settings.on_origin_unreachable(event)
+    local message = service:unreachable(event)
+    if message then
+      tell("warn", message)
+    end
+  end
+
+  function settings.on_origin_reachable()
+    local message = service:reachable()
+    if message then
+      tell("info", message)
+    end
+  end
 
   function settings.on_connected()
     local message = messages:connected()
@@ -101,8 +116,9 @@ function http.run(list)
   local level = values["log.level"]
   -- below debug, the sentences here say what the entries would
   core.set_log_level((level == "info" or level == "warn") and "error" or level)
+  local service = origin_messages.new(values)
   for _, address in ipairs(values.address) do
-    local client, message = start(values, address, new_teller(level))
+    local client, message = start(values, address, service, new_teller(level))
     if not client then
       command.complain(http.name, { "cannot start: " .. message })
       return command.failure
