@@ -59,7 +59,7 @@ describe("a server after SIGHUP", function()
       local why = server:wait_for_event { event = case[1] }
       assert.equal(host.path(name), why.path)
       assert.matches(host.path(name) .. ": " .. case[2] .. " cannot be used",
-        server:wait_for_event({ event = "reload_failed" }).problem, 1, true)
+        server:wait_for_event({ event = "reload_failed" }).error, 1, true)
       copy("kept", name)
       host.start_client(server, { roots = host.path "old.crt" })
         :wait_for "registered"

@@ -180,12 +180,12 @@ describe("a reload", function()
       host.write("config.lua", content)
       server:signal "HUP"
       local event = server:wait_for_event { event = "reload_failed" }
-      assert.matches(problem, event.problem or event.error, 1, true)
+      assert.matches(problem, event.error, 1, true)
     end
     os.remove(config)
     server:signal "HUP"
     assert.matches("No such file",
-      server:wait_for_event({ event = "reload_failed" }).problem, 1, true)
+      server:wait_for_event({ event = "reload_failed" }).error, 1, true)
     visit("app.test", "as ever")
   end)
 

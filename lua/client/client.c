@@ -9,7 +9,6 @@
 #include <reverst/client.h>
 
 #include "lua/client/request.h"
-#include "lua/engine/log.h"
 #include "lua/engine/task.h"
 #include "lua/value/fields.h"
 #include "lua/value/handle.h"
@@ -28,6 +27,7 @@ struct client {
 /* A call of one of the callbacks; it outlives the client. */
 struct event_task {
   struct rv_lua_task task; /* first: the two are converted */
+  const char *name;        /* of the callback */
   bool has_event, is_of_origin, refused;
   int error;
   char reason[256];
@@ -40,25 +40,26 @@ static int push_event(struct rv_lua_task *task, lua_State *L) {
   if (!event->has_event)
     return 0;
   lua_createtable(L, 0, 5);
-  lua_pushstring(L, event->reason);
-  lua_setfield(L, -2, "reason");
-  lua_pushstring(L, reverst_strerror(event->error));
-  lua_setfield(L, -2, "error");
-  lua_pushstring(L, reverst_error_name(event->error));
-  lua_setfield(L, -2, "code");
+  rv_lua_set_text(L, "reason", event->reason);
+  rv_lua_set_text(L, "error", reverst_strerror(event->error));
+  rv_lua_set_text(L, "code", reverst_error_name(event->error));
   if (event->is_of_origin)
     return 1;
-  lua_pushboolean(L, event->refused);
-  lua_setfield(L, -2, "refused");
+  rv_lua_set_flag(L, "refused", event->refused);
   lua_pushnumber(L, (lua_Number)event->retry_in / 1e9);
   lua_setfield(L, -2, "retry_in");
   return 1;
 }
 
+static void complain(
+    struct rv_lua *lua, const char *callback, const char *error) {
+  rv_lua_complain(
+      lua, &lua->callback_complaint, "callback_failed", NULL, callback, error);
+}
+
 static void on_event_ended(struct rv_lua_task *task, const char *error) {
   if (error && !task->cancelled)
-    rv_lua_log_text(
-        task->lua, REVERST_LOG_ERROR, "callback_failed", "error", error);
+    complain(task->lua, ((const struct event_task *)task)->name, error);
   free(task);
 }
 
@@ -75,8 +76,7 @@ static void call_back(
     return;
   task = malloc(sizeof(*task));
   if (!task) {
-    rv_lua_log_text(client->object.lua, REVERST_LOG_ERROR, "callback_failed",
-        "error", "out of memory");
+    complain(client->object.lua, event->name, "not enough memory");
     return;
   }
   *task = *event;
@@ -85,7 +85,7 @@ static void call_back(
 
 static void on_connected(reverst_client *handle, void *user_data) {
   struct client *client = user_data;
-  const struct event_task event = { .has_event = false };
+  const struct event_task event = { .name = "on_connected" };
 
   (void)handle;
   call_back(client, &event, client->on_connected);
@@ -93,7 +93,7 @@ static void on_connected(reverst_client *handle, void *user_data) {
 
 static void on_draining(reverst_client *handle, void *user_data) {
   struct client *client = user_data;
-  const struct event_task event = { .has_event = false };
+  const struct event_task event = { .name = "on_draining" };
 
   (void)handle;
   call_back(client, &event, client->on_draining);
@@ -103,6 +103,7 @@ static void on_disconnected(reverst_client *handle,
     const reverst_disconnect *disconnect, void *user_data) {
   struct client *client = user_data;
   struct event_task event = {
+    .name = "on_disconnected",
     .has_event = true,
     .refused = disconnect->refused,
     .error = disconnect->error,
@@ -119,6 +120,7 @@ static void on_origin_unreachable(
     reverst_client *handle, int error, const char *reason, void *user_data) {
   struct client *client = user_data;
   struct event_task event = {
+    .name = "on_origin_unreachable",
     .has_event = true,
     .is_of_origin = true,
     .error = error,
@@ -131,7 +133,7 @@ static void on_origin_unreachable(
 
 static void on_origin_reachable(reverst_client *handle, void *user_data) {
   struct client *client = user_data;
-  const struct event_task event = { .has_event = false };
+  const struct event_task event = { .name = "on_origin_reachable" };
 
   (void)handle;
   call_back(client, &event, client->on_origin_reachable);

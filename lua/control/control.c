@@ -287,7 +287,7 @@ static void on_connection(evutil_socket_t fd, short what, void *user_data) {
     return;
   }
   rv_lua_log_text(control->lineage->current, REVERST_LOG_WARN,
-      "control_refused", "cause", "there are 64 connections already");
+      "control_refused", "reason", "there are 64 connections already");
   close(accepted);
 }
 

@@ -13,6 +13,7 @@
 #include "lua/control/lineage.h"
 #include "lua/control/watch.h"
 #include "lua/engine/log.h"
+#include "lua/value/fields.h"
 #include "lua/value/handle.h"
 
 enum { ERROR_SIZE = 4096 };
@@ -226,11 +227,6 @@ void rv_lua_reload_now(struct rv_lua_lineage *lineage) {
   remember(lineage, &attempt);
 }
 
-static void set_integer(lua_State *L, const char *key, int64_t value) {
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, key);
-}
-
 int rv_lua_history(lua_State *L) {
   const struct rv_lua_lineage *lineage = rv_lua_of(L)->lineage;
   const struct rv_lua *lua;
@@ -241,18 +237,16 @@ int rv_lua_history(lua_State *L) {
     ++count;
   }
   lua_createtable(L, 0, 8);
-  set_integer(L, "started_at", lineage->started_at);
-  set_integer(L, "reloads", (lua_Integer)lineage->reloads);
-  set_integer(L, "lua_memory", (lua_Integer)lineage->current->memory.used);
-  set_integer(L, "retired", (lua_Integer)count);
-  set_integer(L, "retired_memory", (lua_Integer)memory);
+  rv_lua_set_integer(L, "started_at", lineage->started_at);
+  rv_lua_set_integer(L, "reloads", (int64_t)lineage->reloads);
+  rv_lua_set_integer(L, "lua_memory", (int64_t)lineage->current->memory.used);
+  rv_lua_set_integer(L, "retired", (int64_t)count);
+  rv_lua_set_integer(L, "retired_memory", (int64_t)memory);
   if (lineage->last_answer) {
-    set_integer(L, "reloaded_at", lineage->reloaded_at);
-    lua_pushstring(L, lineage->last_answer);
-    lua_setfield(L, -2, "last_reload");
+    rv_lua_set_integer(L, "reloaded_at", lineage->reloaded_at);
+    rv_lua_set_text(L, "last_reload", lineage->last_answer);
   }
-  lua_pushboolean(L, lineage->current->stopping);
-  lua_setfield(L, -2, "is_draining");
+  rv_lua_set_flag(L, "is_draining", lineage->current->stopping);
   return 1;
 }
 

@@ -49,8 +49,8 @@ struct rv_lua {
   LIST_HEAD(, rv_lua_spawned) spawned; /* those of scripts, see spawn.h */
   unsigned spawned_count;
   struct rv_lua_http *http; /* NULL: nobody has fetched anything */
-  /* what spawned tasks and `handle` of clients complain of */
-  struct rv_lua_complaint task_complaint, handle_complaint;
+  /* what spawned tasks, `handle` and callbacks of clients complain of */
+  struct rv_lua_complaint task_complaint, handle_complaint, callback_complaint;
   enum reverst_log_level log_level;
   bool has_scripts; /* it stops when it is idle, see script.h */
   bool stopping;    /* also: it was replaced by a reload */

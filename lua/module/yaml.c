@@ -8,6 +8,8 @@
 #include <lauxlib.h>
 #include <yaml.h>
 
+#include "lua/value/fields.h"
+
 static const char type_name[] = "reverst.yaml_reader";
 
 /* A userdata, so that a Lua error leaves nothing behind. */
@@ -51,15 +53,7 @@ static struct reader *push_reader(
 }
 
 static void set_text(lua_State *L, const char *key, const yaml_char_t *text) {
-  if (text) {
-    lua_pushstring(L, (const char *)text);
-    lua_setfield(L, -2, key);
-  }
-}
-
-static void set_number(lua_State *L, const char *key, size_t number) {
-  lua_pushinteger(L, (lua_Integer)number);
-  lua_setfield(L, -2, key);
+  rv_lua_set_text(L, key, (const char *)text);
 }
 
 static const char *kind_of(const yaml_event_t *event) {
@@ -90,8 +84,8 @@ static void set_data(lua_State *L, const yaml_event_t *event) {
     lua_pushlstring(
         L, (const char *)event->data.scalar.value, event->data.scalar.length);
     lua_setfield(L, -2, "value");
-    lua_pushboolean(L, event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE);
-    lua_setfield(L, -2, "is_plain");
+    rv_lua_set_flag(
+        L, "is_plain", event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE);
     break;
   case YAML_SEQUENCE_START_EVENT:
     set_text(L, "anchor", event->data.sequence_start.anchor);
@@ -108,10 +102,9 @@ static void set_data(lua_State *L, const yaml_event_t *event) {
 
 static void push_event(lua_State *L, const yaml_event_t *event) {
   lua_createtable(L, 0, 7);
-  lua_pushstring(L, kind_of(event));
-  lua_setfield(L, -2, "kind");
-  set_number(L, "line", event->start_mark.line + 1);
-  set_number(L, "column", event->start_mark.column + 1);
+  rv_lua_set_text(L, "kind", kind_of(event));
+  rv_lua_set_integer(L, "line", (int64_t)event->start_mark.line + 1);
+  rv_lua_set_integer(L, "column", (int64_t)event->start_mark.column + 1);
   set_data(L, event);
 }
 
@@ -123,10 +116,10 @@ static int push_problem(lua_State *L, const yaml_parser_t *parser) {
   lua_pushstring(L, parser->problem ? parser->problem : "it cannot be read");
   lua_createtable(L, 0, 2);
   if (parser->error == YAML_READER_ERROR) {
-    set_number(L, "offset", parser->problem_offset);
+    rv_lua_set_integer(L, "offset", (int64_t)parser->problem_offset);
   } else {
-    set_number(L, "line", parser->problem_mark.line + 1);
-    set_number(L, "column", parser->problem_mark.column + 1);
+    rv_lua_set_integer(L, "line", (int64_t)parser->problem_mark.line + 1);
+    rv_lua_set_integer(L, "column", (int64_t)parser->problem_mark.column + 1);
   }
   return 3;
 }

@@ -6,10 +6,9 @@
 -- most), example or off (may be false), default, required, effect (of a change, at a
 -- reload: "live", or "restart": it needs one), argument and help; is_flag_only:
 -- it is not in config.lua; many (the value is a list, of at most `most`: the flag
--- may come again),
--- commas (they separate values of a flag; in the environment they always do),
--- aliases (other names of the flag), is_secret (its value is never printed).  A
--- flag's environment variable is REVERST_ and its name.
+-- may come again), commas (they separate values of a flag; in the environment
+-- they always do), aliases (other names of the flag), is_secret (its value is
+-- never printed).  A flag's environment variable is REVERST_ and its name.
 
 local options = {}
 

@@ -11,7 +11,7 @@ local reload = {}
 ---@return string answer
 function reload.failed(problems)
   for _, problem in ipairs(problems) do
-    log.error("reload_failed", { problem = problem })
+    log.error("reload_failed", { error = problem })
   end
   return json.encode { ok = false, problems = json.list(problems) }
 end

@@ -9,6 +9,7 @@
 #include "lua/server/decision.h"
 #include "lua/server/group.h"
 #include "lua/server/routing.h"
+#include "lua/value/fields.h"
 
 struct rv_lua_authentication {
   struct rv_lua_task task; /* first: the two are converted */
@@ -18,11 +19,6 @@ struct rv_lua_authentication {
   struct rv_lua_decision decision;
 };
 
-static void set_text(lua_State *L, const char *key, const char *text) {
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, key);
-}
-
 static void push_metadata(
     lua_State *L, const reverst_registration *registration) {
   const char *key, *value;
@@ -31,7 +27,7 @@ static void push_metadata(
   lua_newtable(L);
   for (i = 0; reverst_registration_metadata_at(registration, i, &key, &value);
        ++i)
-    set_text(L, key, value);
+    rv_lua_set_text(L, key, value);
 }
 
 static int push_registration(struct rv_lua_task *task, lua_State *L) {
@@ -39,11 +35,13 @@ static int push_registration(struct rv_lua_task *task, lua_State *L) {
       ((struct rv_lua_authentication *)task)->registration;
 
   lua_createtable(L, 0, 6);
-  set_text(L, "group", reverst_registration_group(registration));
-  set_text(L, "peer", reverst_registration_peer(registration));
-  set_text(L, "server_name", reverst_registration_server_name(registration));
-  set_text(L, "scheme", reverst_registration_scheme(registration));
-  set_text(L, "credentials", reverst_registration_credentials(registration));
+  rv_lua_set_text(L, "group", reverst_registration_group(registration));
+  rv_lua_set_text(L, "peer", reverst_registration_peer(registration));
+  rv_lua_set_text(
+      L, "server_name", reverst_registration_server_name(registration));
+  rv_lua_set_text(L, "scheme", reverst_registration_scheme(registration));
+  rv_lua_set_text(
+      L, "credentials", reverst_registration_credentials(registration));
   push_metadata(L, registration);
   lua_setfield(L, -2, "metadata");
   return 1;

@@ -130,11 +130,6 @@ static int http_addresses(lua_State *L) {
   return 1;
 }
 
-static void set_count(lua_State *L, const char *key, uint64_t count) {
-  lua_pushinteger(L, (lua_Integer)count);
-  lua_setfield(L, -2, key);
-}
-
 static int stats(lua_State *L) {
   struct server *server = check_server(L);
   reverst_server_stats stats;
@@ -143,32 +138,31 @@ static int stats(lua_State *L) {
     return 2;
   reverst_server_get_stats(server->server, &stats);
   lua_newtable(L);
-  set_count(L, "tunnels", stats.tunnels);
-  set_count(L, "pending_registrations", stats.pending_registrations);
-  set_count(L, "connections", stats.connections);
-  set_count(L, "exchanges", stats.exchanges);
-  set_count(L, "registrations_accepted", stats.registrations_accepted);
-  set_count(L, "registrations_refused", stats.registrations_refused);
-  set_count(L, "requests", stats.requests);
-  set_count(L, "failures", stats.failures);
-  set_count(L, "retries", stats.retries);
-  set_count(L, "buffered_bytes", stats.buffered_bytes);
-  set_count(L, "live_objects", stats.live_objects);
+  rv_lua_set_integer(L, "tunnels", (int64_t)stats.tunnels);
+  rv_lua_set_integer(
+      L, "pending_registrations", (int64_t)stats.pending_registrations);
+  rv_lua_set_integer(L, "connections", (int64_t)stats.connections);
+  rv_lua_set_integer(L, "exchanges", (int64_t)stats.exchanges);
+  rv_lua_set_integer(
+      L, "registrations_accepted", (int64_t)stats.registrations_accepted);
+  rv_lua_set_integer(
+      L, "registrations_refused", (int64_t)stats.registrations_refused);
+  rv_lua_set_integer(L, "requests", (int64_t)stats.requests);
+  rv_lua_set_integer(L, "failures", (int64_t)stats.failures);
+  rv_lua_set_integer(L, "retries", (int64_t)stats.retries);
+  rv_lua_set_integer(L, "buffered_bytes", (int64_t)stats.buffered_bytes);
+  rv_lua_set_integer(L, "live_objects", (int64_t)stats.live_objects);
   return 1;
 }
 
 /* true; or nil, why and the error's name */
 static int reload_certificates(lua_State *L) {
   struct server *server = check_server(L);
-  int r;
 
   if (!server)
     return 2;
-  r = reverst_server_reload_certificates(server->server);
-  if (r < 0)
-    return rv_lua_push_error(L, r);
-  lua_pushboolean(L, 1);
-  return 1;
+  return rv_lua_push_result(
+      L, reverst_server_reload_certificates(server->server));
 }
 
 static int drain(lua_State *L) {
@@ -255,15 +249,10 @@ static void read_options(
 
 int rv_lua_server_check(lua_State *L) {
   reverst_server_options options;
-  int r;
 
   luaL_checktype(L, 1, LUA_TTABLE);
   read_options(L, rv_lua_of(L), &options);
-  r = reverst_server_check(&options);
-  if (r < 0)
-    return rv_lua_push_error(L, r);
-  lua_pushboolean(L, 1);
-  return 1;
+  return rv_lua_push_result(L, reverst_server_check(&options));
 }
 
 int rv_lua_server_new(lua_State *L) {

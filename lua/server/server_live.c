@@ -14,16 +14,6 @@
 
 /* ---- tunnels ---- */
 
-static void set_text(lua_State *L, const char *key, const char *text) {
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, key);
-}
-
-static void set_count(lua_State *L, const char *key, uint64_t count) {
-  lua_pushinteger(L, (lua_Integer)count);
-  lua_setfield(L, -2, key);
-}
-
 static void set_seconds(lua_State *L, const char *key, uint64_t ns) {
   lua_pushnumber(L, (lua_Number)ns / 1e9);
   lua_setfield(L, -2, key);
@@ -35,26 +25,25 @@ static void set_labels(lua_State *L, const reverst_tunnel *tunnel) {
 
   lua_newtable(L);
   for (i = 0; reverst_tunnel_label_at(tunnel, i, &name, &value); ++i)
-    set_text(L, name, value);
+    rv_lua_set_text(L, name, value);
   lua_setfield(L, -2, "labels");
 }
 
 static void push_tunnel(
     lua_State *L, reverst_tunnel *tunnel, const char *group) {
   lua_createtable(L, 0, 11);
-  set_text(L, "group", group);
-  set_count(L, "id", reverst_tunnel_id(tunnel));
-  set_text(L, "name", reverst_tunnel_name(tunnel));
-  set_text(L, "peer", reverst_tunnel_peer(tunnel));
-  set_count(L, "weight", reverst_tunnel_weight(tunnel));
+  rv_lua_set_text(L, "group", group);
+  rv_lua_set_integer(L, "id", (int64_t)reverst_tunnel_id(tunnel));
+  rv_lua_set_text(L, "name", reverst_tunnel_name(tunnel));
+  rv_lua_set_text(L, "peer", reverst_tunnel_peer(tunnel));
+  rv_lua_set_integer(L, "weight", (int64_t)reverst_tunnel_weight(tunnel));
   set_labels(L, tunnel);
-  set_count(L, "active", reverst_tunnel_active(tunnel));
-  set_count(L, "requests", reverst_tunnel_requests(tunnel));
+  rv_lua_set_integer(L, "active", (int64_t)reverst_tunnel_active(tunnel));
+  rv_lua_set_integer(L, "requests", (int64_t)reverst_tunnel_requests(tunnel));
   if (reverst_tunnel_latency(tunnel))
     set_seconds(L, "latency", reverst_tunnel_latency(tunnel));
   set_seconds(L, "since", reverst_tunnel_registered_at(tunnel));
-  lua_pushboolean(L, reverst_tunnel_is_eligible(tunnel));
-  lua_setfield(L, -2, "eligible");
+  rv_lua_set_flag(L, "eligible", reverst_tunnel_is_eligible(tunnel));
 }
 
 /* Collected first, since making tables may raise, and what is between would not
@@ -107,20 +96,13 @@ int rv_lua_server_tunnels(lua_State *L) {
 
 /* ---- changes ---- */
 
-static int push_result(lua_State *L, int r) {
-  if (r < 0)
-    return rv_lua_push_error(L, r);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
 int rv_lua_server_set_http_addresses(lua_State *L) {
   reverst_server *server = rv_lua_server_get(L);
 
   if (!server)
     return 2;
-  return push_result(L, reverst_server_set_http_addresses(
-                            server, rv_lua_check_texts(L, 2, "addresses")));
+  return rv_lua_push_result(L, reverst_server_set_http_addresses(server,
+                                   rv_lua_check_texts(L, 2, "addresses")));
 }
 
 int rv_lua_server_set_drain_timeout(lua_State *L) {
@@ -132,7 +114,7 @@ int rv_lua_server_set_drain_timeout(lua_State *L) {
   if (lua_isinteger(L, 2) || lua_toboolean(L, 2))
     timeout = (uint64_t)luaL_checkinteger(L, 2);
   reverst_server_set_drain_timeout(server, timeout);
-  return push_result(L, 0);
+  return rv_lua_push_result(L, 0);
 }
 
 int rv_lua_server_set_log_level(lua_State *L) {
@@ -141,7 +123,7 @@ int rv_lua_server_set_log_level(lua_State *L) {
   if (!server)
     return 2;
   reverst_server_set_log_level(server, rv_lua_of(L)->log_level);
-  return push_result(L, 0);
+  return rv_lua_push_result(L, 0);
 }
 
 int rv_lua_server_set_certificate(lua_State *L) {
@@ -149,8 +131,9 @@ int rv_lua_server_set_certificate(lua_State *L) {
 
   if (!server)
     return 2;
-  return push_result(L, reverst_server_set_certificate(server,
-                            luaL_checkstring(L, 2), luaL_checkstring(L, 3)));
+  return rv_lua_push_result(
+      L, reverst_server_set_certificate(
+             server, luaL_checkstring(L, 2), luaL_checkstring(L, 3)));
 }
 
 int rv_lua_server_reauthenticate(lua_State *L) {
@@ -158,7 +141,7 @@ int rv_lua_server_reauthenticate(lua_State *L) {
 
   if (!server)
     return 2;
-  return push_result(
+  return rv_lua_push_result(
       L, reverst_server_reauthenticate(server, luaL_checkstring(L, 2),
              (uint64_t)luaL_checkinteger(L, 3)));
 }
@@ -187,5 +170,5 @@ int rv_lua_server_set_record(lua_State *L) {
   object = *(struct rv_lua_object **)lua_touserdata(L, 1);
   free(object->record);
   object->record = record;
-  return push_result(L, 0);
+  return rv_lua_push_result(L, 0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Fields of option tables, checked for their type. */
+/* Fields of tables: those read are checked for their type. */
 #include "lua/value/fields.h"
 
 #include <lauxlib.h>
@@ -102,4 +102,19 @@ int rv_lua_function_field(lua_State *L, int index, const char *key) {
   if (type != LUA_TFUNCTION)
     lua_pop(L, 1);
   return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+void rv_lua_set_text(lua_State *L, const char *key, const char *text) {
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, key);
+}
+
+void rv_lua_set_integer(lua_State *L, const char *key, int64_t value) {
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, key);
+}
+
+void rv_lua_set_flag(lua_State *L, const char *key, bool flag) {
+  lua_pushboolean(L, flag);
+  lua_setfield(L, -2, key);
 }

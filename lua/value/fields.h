@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading the fields of option tables.  All raise on a wrong type; `index` is
-   absolute. */
+/* Fields of tables: reading options, where all raise on a wrong type and
+   `index` is absolute; and writing answers. */
 #ifndef REVERST_LUA_FIELDS_H
 #define REVERST_LUA_FIELDS_H
 
@@ -32,5 +32,10 @@ uint64_t rv_lua_duration_field(lua_State *L, int index, const char *key);
 
 /* A reference to a function; LUA_NOREF: absent. */
 int rv_lua_function_field(lua_State *L, int index, const char *key);
+
+/* Into the table at the top; a text of NULL is none. */
+void rv_lua_set_text(lua_State *L, const char *key, const char *text);
+void rv_lua_set_integer(lua_State *L, const char *key, int64_t value);
+void rv_lua_set_flag(lua_State *L, const char *key, bool flag);
 
 #endif

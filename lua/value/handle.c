@@ -85,3 +85,10 @@ int rv_lua_push_error(lua_State *L, int error) {
   lua_pushstring(L, reverst_error_name(error));
   return 3;
 }
+
+int rv_lua_push_result(lua_State *L, int r) {
+  if (r < 0)
+    return rv_lua_push_error(L, r);
+  lua_pushboolean(L, 1);
+  return 1;
+}

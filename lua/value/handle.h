@@ -31,4 +31,7 @@ struct rv_lua_object *rv_lua_handle_get(lua_State *L, const char *type);
 /* Pushes nil, the text and the name of an error: three results. */
 int rv_lua_push_error(lua_State *L, int error);
 
+/* true; of an error the same as above. */
+int rv_lua_push_result(lua_State *L, int r);
+
 #endif
