@@ -18,6 +18,7 @@ local upgrade = "WebSocket and other upgrades do not pass; event streams and lon
 local instead = {
   tls = tls,
   access_log = access_log,
+  metrics = "reverst stats and reverst status, with --json, give all counters",
   trusted_proxies = proxies,
   ["http.tls"] = tls,
   ["http.certificate_path"] = tls,
