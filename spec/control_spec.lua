@@ -70,7 +70,7 @@ describe("a control socket", function()
     assert.same({ "blue", 3, 1, 1, true }, { tunnel.name, tunnel.weight,
       tunnel.active, tunnel.requests, tunnel.eligible })
     assert.same({ region = "eu" }, tunnel.labels)
-    assert.is_true(math.abs(tunnel.since - os.time()) < 60)
+    assert.is_true(math.abs(tunnel.registered_at - os.time()) < 60)
     assert.is_true(status.memory.lua > 100000)
     host.answer(request, "hello")
     host.await(asks)

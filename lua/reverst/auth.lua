@@ -6,6 +6,7 @@
 
 local credentials = require "reverst.auth.credentials"
 local strategy = require "reverst.auth.strategy"
+local raise = require "reverst.raise"
 local text = require "reverst.text"
 
 ---@class reverst.Registration
@@ -69,7 +70,7 @@ end
 return setmetatable(auth, {
   __index = function(_, name)
     local suggestion = text.suggestion(name, names)
-    strategy.raise(("auth.%s does not exist%s"):format(text.printable(name),
+    raise(("auth.%s does not exist%s"):format(text.printable(name),
       suggestion ~= "" and suggestion
         or "; there are " .. table.concat(names, ", ")))
   end,

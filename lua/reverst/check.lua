@@ -123,9 +123,8 @@ function types.short_text(_, value)
   return value
 end
 
--- the token of RFC 9110 section 5.6.2
 function types.scheme(row, value)
-  if type(value) ~= "string" or not value:match "^[%w!#$%%&'*+.^_`|~-]+$" then
+  if not text.is_token(value) then
     return expected_by(row, "one word, such as Bearer", value)
   end
   return value

@@ -130,6 +130,14 @@ function text.sorted_keys(of)
   return keys
 end
 
+--- A token of HTTP (RFC 9110 section 5.6.2).
+---@param value any
+---@return boolean
+function text.is_token(value)
+  return type(value) == "string"
+    and value:match "^[%w!#$%%&'*+.^_`|~-]+$" ~= nil
+end
+
 --- A function, or what can be called like one.
 ---@param value any
 ---@return boolean

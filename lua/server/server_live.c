@@ -42,7 +42,7 @@ static void push_tunnel(
   rv_lua_set_integer(L, "requests", (int64_t)reverst_tunnel_requests(tunnel));
   if (reverst_tunnel_latency(tunnel))
     set_seconds(L, "latency", reverst_tunnel_latency(tunnel));
-  set_seconds(L, "since", reverst_tunnel_registered_at(tunnel));
+  set_seconds(L, "registered_at", reverst_tunnel_registered_at(tunnel));
   rv_lua_set_flag(L, "eligible", reverst_tunnel_is_eligible(tunnel));
 }
 

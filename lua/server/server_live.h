@@ -9,8 +9,8 @@
    that may fail return true; or nil, why, and the error's name.
 
    tunnels(): a list, by groups: group, id, name, peer, weight, labels, active,
-   requests, latency (seconds; nil: none yet), since (seconds since 1970),
-   eligible (gets requests now) */
+   requests, latency (seconds; nil: none yet), registered_at (seconds since
+   1970), eligible (gets requests now) */
 int rv_lua_server_tunnels(lua_State *L);
 /* set_http_addresses(list of texts) */
 int rv_lua_server_set_http_addresses(lua_State *L);

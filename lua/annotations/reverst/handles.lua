@@ -109,7 +109,7 @@ function Server:close() end
 ---@field active integer requests under way
 ---@field requests integer since it came up
 ---@field latency number|nil seconds to the response head, an average
----@field since number seconds since 1970
+---@field registered_at number seconds since 1970
 ---@field eligible boolean it gets requests now
 
 --- Counters, by name.

@@ -54,7 +54,7 @@ local function check_headers(value)
     return 'expected a table, such as { ["x-api-key"] = "..." }'
   end
   for _, key in ipairs(text.sorted_keys(value)) do
-    if not strategy.is_token(key) then
+    if not text.is_token(key) then
       return ("%s is not the name of a header"):format(
         type(key) == "string" and text.quoted(key) or tostring(key))
     elseif ours[key:lower()] then
@@ -162,7 +162,7 @@ return function(options)
       return false, ("expected %s credentials"):format(scheme or "any")
     elseif not registration.credentials:match "^[^%c ]"
       or registration.credentials:find "%c" or registration.credentials:find " $"
-      or not strategy.is_token(registration.scheme) then
+      or not text.is_token(registration.scheme) then
       return false, "the credentials are malformed"
     end
     -- here, since it needs an engine, and reverst check does without

@@ -2,6 +2,7 @@
 -- about.
 
 local fingerprint = require "reverst.fingerprint"
+local raise = require "reverst.raise"
 local text = require "reverst.text"
 
 local strategy = {
@@ -22,24 +23,12 @@ function Strategy.__tostring(self)
   return "auth." .. self.kind
 end
 
---- Raises, at the line of the configuration that called into these modules.
---- What it says must never hold a secret.
----@param message string
-function strategy.raise(message)
-  local level = 2
-  local frame = debug.getinfo(level, "S")
-  while frame and (frame.what == "C" or frame.source:match "^=reverst%.") do
-    level = level + 1
-    frame = debug.getinfo(level, "S")
-  end
-  error(message, frame and level or 0)
-end
-
---- The same for a mistake in the use of a function.
+--- Raises for a mistake in the use of a function.  What it says must never hold
+--- a secret.
 ---@param name string "auth.basic"
 ---@param message string with the format of string.format
 function strategy.fail(name, message, ...)
-  strategy.raise(name .. ": "
+  raise(name .. ": "
     .. (select("#", ...) > 0 and message:format(...) or message))
 end
 
@@ -95,14 +84,6 @@ local function check_known(name, options, known)
   end
 end
 
---- Is it a token of RFC 9110, section 5.6.2?
----@param value any
----@return boolean
-function strategy.is_token(value)
-  return type(value) == "string"
-    and value:match "^[%w!#$%%&'*+.^_`|~-]+$" ~= nil
-end
-
 local checks = {}
 
 function checks.text(value)
@@ -116,7 +97,7 @@ function checks.text(value)
 end
 
 function checks.scheme(value)
-  if not strategy.is_token(value) then
+  if not text.is_token(value) then
     return 'expected one word, such as "Bearer"'
   end
 end

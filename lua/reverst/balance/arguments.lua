@@ -1,20 +1,15 @@
 -- Checks what the constructors of policies were given.  A mistake is an error of
 -- the line of the configuration that made it.
 
+local raise = require "reverst.raise"
 local text = require "reverst.text"
 
 local arguments = {}
 
---- Raises, at the line that called into these modules.
+--- Raises for a mistake in the use of a function.
 ---@param name string of the function that was called
 function arguments.fail(name, message, ...)
-  local level = 2
-  local frame = debug.getinfo(level, "S")
-  while frame and (frame.what == "C" or frame.source:match "^=reverst%.") do
-    level = level + 1
-    frame = debug.getinfo(level, "S")
-  end
-  error(name .. ": " .. message:format(...), frame and level or 0)
+  raise(name .. ": " .. message:format(...))
 end
 
 local function describe(value)
@@ -32,10 +27,10 @@ function arguments.text(name, value, usage)
   end
 end
 
---- The same for the names of fields and cookies (RFC 9110 section 5.6.2).
+--- The same for the names of fields and cookies.
 function arguments.token(name, value, usage)
   arguments.text(name, value, usage)
-  if not value:match "^[%w!#$%%&'*+.^_`|~-]+$" then
+  if not text.is_token(value) then
     arguments.fail(name, "%s is not a name; write %s", text.quoted(value), usage)
   end
 end

@@ -34,7 +34,7 @@ local function show_tunnel(tunnel)
   parts[#parts + 1] = tunnel.name ~= "" and tunnel.name or nil
   parts[#parts + 1] = tunnel.peer
   parts[#parts + 1] = ("up %s"):format(duration(math.max(0,
-    os.time() - tunnel.since // 1)))
+    os.time() - tunnel.registered_at // 1)))
   parts[#parts + 1] = ("%d of %d requests under way"):format(tunnel.active,
     tunnel.requests)
   if tunnel.latency then
