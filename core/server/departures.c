@@ -39,8 +39,22 @@ static void leave(struct rv_entry *entry, const struct rv_quic_close *close) {
   rv_router_serve_waiting(group);
 }
 
-/* A connection that never was a tunnel. Its registration may have been refused
-   below: malformed, without a group, too slow. */
+/* Below: malformed, without a group, not decided in time. */
+static void note_refusal(
+    const struct rv_entry *entry, const struct rv_quic_close *close) {
+  const reverst_registration *undecided = entry->registration;
+
+  if (undecided != NULL)
+    rv_log(entry->server->engine, REVERST_LOG_WARN, "registration_refused",
+        rv_log_text("group", reverst_registration_group(undecided)),
+        rv_log_text("peer", entry->peer), rv_log_span("reason", close->reason),
+        rv_log_text("detail", "authenticate has not decided in time"));
+  else
+    rv_log(entry->server->engine, REVERST_LOG_WARN, "registration_refused",
+        rv_log_text("peer", entry->peer), rv_log_span("reason", close->reason));
+}
+
+/* A connection that never was a tunnel. */
 static void note_stranger(
     struct rv_entry *entry, const struct rv_quic_close *close) {
   bool refused = close->kind == RV_QUIC_CLOSE_APPLICATION && !close->by_peer &&
@@ -49,9 +63,7 @@ static void note_stranger(
   if (refused && !entry->refused) {
     entry->server->refused_count++;
     if (rv_log_quota_take(&entry->server->refusal_quota))
-      rv_log(entry->server->engine, REVERST_LOG_WARN, "registration_refused",
-          rv_log_text("peer", entry->peer),
-          rv_log_span("reason", close->reason));
+      note_refusal(entry, close);
   }
   rv_log(entry->server->engine, REVERST_LOG_DEBUG, "connection_closed",
       rv_log_text("peer", entry->peer),
@@ -68,14 +80,15 @@ void rv_entry_close(struct rv_server_tunnel *carrier,
   struct reverst_server *server = entry->server;
 
   (void)carrier;
-  if (entry->registration != NULL) {
-    rv_registration_abandon(entry->registration);
-    server->pending_count--;
-  }
   if (entry->tunnel.group != NULL)
     leave(entry, close);
   else
     note_stranger(entry, close);
+  if (entry->registration != NULL) {
+    server->pending_count--;
+    rv_registration_abandon(entry->registration);
+    entry->registration = NULL;
+  }
   entry->tunnel.carrier = NULL;
   entry->cause =
       entry->tunnel.goodbye ? entry->tunnel.goodbye : word_of_close(close);

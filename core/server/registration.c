@@ -9,6 +9,8 @@
 struct reverst_registration {
   struct rv_registration_owner *owner; /* NULL: abandoned */
   void *context;
+  void (*on_abandoned)(reverst_registration *registration, void *user_data);
+  void *user_data;
   bool repeated;
   struct rv_arena arena;
   const char *group_name, *server_name;
@@ -153,6 +155,8 @@ reverst_registration *rv_registration_new_repeated(
 void rv_registration_abandon(reverst_registration *registration) {
   registration->owner = NULL;
   registration->context = NULL;
+  if (registration->on_abandoned != NULL)
+    registration->on_abandoned(registration, registration->user_data);
 }
 
 void *rv_registration_context(const reverst_registration *registration) {
@@ -205,6 +209,13 @@ const char *reverst_registration_credentials(
 bool reverst_registration_is_repeated(
     const reverst_registration *registration) {
   return registration->repeated;
+}
+
+void reverst_registration_on_abandoned(reverst_registration *registration,
+    void (*on_abandoned)(reverst_registration *registration, void *user_data),
+    void *user_data) {
+  registration->on_abandoned = on_abandoned;
+  registration->user_data = user_data;
 }
 
 static void decide(reverst_registration *registration,

@@ -30,7 +30,8 @@ reverst_registration *rv_registration_new(struct rv_registration_owner *owner,
 reverst_registration *rv_registration_new_repeated(
     struct rv_registration_owner *owner, reverst_tunnel *tunnel);
 
-/* The peer has gone; the decision will have no effect, but free the memory. */
+/* The peer has gone; the decision will have no effect, but free the memory: it
+   may come within this call. */
 void rv_registration_abandon(reverst_registration *registration);
 
 void *rv_registration_context(const reverst_registration *registration);

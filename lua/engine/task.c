@@ -280,6 +280,13 @@ void rv_lua_task_cancel(struct rv_lua_task *task) {
     rv_lua_task_end(task, "it was cancelled");
 }
 
+void rv_lua_task_cancel_soon(struct rv_lua_task *task) {
+  if (task->ending)
+    return;
+  task->cancelled = true;
+  rv_lua_scheduler_add(task);
+}
+
 int rv_lua_task_wait(lua_State *L, struct rv_lua_wait *wait,
     lua_KFunction continuation, lua_KContext context) {
   struct rv_lua_task *task = rv_lua_task_that_may_wait(L);

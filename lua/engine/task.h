@@ -83,6 +83,10 @@ void rv_lua_task_start(struct rv_lua_task *task, struct rv_lua *lua,
    the next one anew. Harmless for one that is ending. */
 void rv_lua_task_cancel(struct rv_lua_task *task);
 
+/* The same with the next turn of the loop, for who is in the middle of
+   something. */
+void rv_lua_task_cancel_soon(struct rv_lua_task *task);
+
 /* Nothing is left to cancel. */
 bool rv_lua_task_is_over(const struct rv_lua_task *task);
 

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include <reverst/values.h>
+
 #include "lua/engine/engine.h"
 #include "lua/engine/task.h"
 #include "lua/server/decision.h"
@@ -81,11 +83,21 @@ static void on_ended(struct rv_lua_task *task, const char *error) {
   free(authentication);
 }
 
+/* How long it may take is the server's to say. */
 static const struct rv_lua_task_type authentication_type = {
   .push_arguments = push_registration,
   .on_returned = on_returned,
   .on_ended = on_ended,
+  .timeout = REVERST_NEVER,
 };
+
+/* A script that waits for somebody's answer need not wait on. */
+static void on_abandoned(reverst_registration *registration, void *user_data) {
+  struct rv_lua_authentication *authentication = user_data;
+
+  (void)registration;
+  rv_lua_task_cancel_soon(&authentication->task);
+}
 
 void rv_lua_authenticate(reverst_registration *registration, void *user_data) {
   struct rv_lua_group *group = user_data;
@@ -102,6 +114,7 @@ void rv_lua_authenticate(reverst_registration *registration, void *user_data) {
   }
   authentication->group = group;
   authentication->registration = registration;
+  reverst_registration_on_abandoned(registration, on_abandoned, authentication);
   rv_lua_routing_ref(group->routing);
   LIST_INSERT_HEAD(&group->registrations, authentication, link);
   rv_lua_task_start(&authentication->task, group->lua, &authentication_type,

@@ -43,6 +43,13 @@ const char *reverst_registration_credentials(
    (reverst_server_reauthenticate). */
 bool reverst_registration_is_repeated(const reverst_registration *registration);
 
+/* Tells that nobody waits for the decision any more: the peer has gone, or was
+   told "timeout". It has to be decided all the same, within the callback or
+   later; nothing else of the server may be called in there. NULL: no call. */
+void reverst_registration_on_abandoned(reverst_registration *registration,
+    void (*on_abandoned)(reverst_registration *registration, void *user_data),
+    void *user_data);
+
 /* What a tunnel is called and how it weighs; each member that is zero leaves it
    at what the client said (Reverst-Name, Reverst-Weight, Reverst-Label-*). */
 typedef struct reverst_tunnel_options {
