@@ -28,6 +28,7 @@ local samples = {
   labels = { "a=b", { "a=b" } },
   max_idle_timeout = { "1m30s", 90 * SECOND },
   keep_alive_period = { "500ms", SECOND // 2 },
+  registration_timeout = { "1m", 60 * SECOND },
   exit_on_failure = { "true", true },
 }
 

@@ -202,6 +202,7 @@ static int set_transport(
         options->max_streams ? options->max_streams : DEFAULT_STREAMS,
     .connection_window = 1024 * 1024, /* the server is no stranger */
   };
+  client->registration_timeout = options->registration_timeout;
   return r;
 }
 

@@ -40,6 +40,7 @@ struct reverst_client {
   struct rv_tls_context *tls;
   struct rv_qpack *qpack;
   struct rv_quic_settings settings;
+  uint64_t registration_timeout; /* 0: the default */
 
   struct rv_resolver *resolver;
   struct rv_origin *origin; /* or */

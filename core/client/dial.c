@@ -210,6 +210,7 @@ static int start_tunnel(
     .endpoint = dial->endpoint,
     .connect = &connect,
     .registration = options->registration,
+    .answer_timeout = options->registration_timeout,
     .qpack = options->qpack,
     .handler = options->handler,
     .events = &tunnel_events,

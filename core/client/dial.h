@@ -29,6 +29,7 @@ struct rv_dial_options {
   const char *server_name;
   struct rv_quic_settings settings;
   const struct rv_message *registration;
+  uint64_t registration_timeout; /* 0: the default */
   struct rv_qpack *qpack;
   struct rv_handler *handler;
   const struct rv_dial_events *events;

@@ -252,6 +252,8 @@ static void read_options(
     .metadata = read_metadata(L, 1),
     .max_idle_timeout = rv_lua_duration_field(L, 1, "max_idle_timeout"),
     .keep_alive_period = rv_lua_duration_field(L, 1, "keep_alive_period"),
+    .registration_timeout =
+        rv_lua_duration_field(L, 1, "registration_timeout"),
     .origin = rv_lua_text_field(L, 1, "origin"),
     .origin_ca_path = rv_lua_text_field(L, 1, "origin_ca_path"),
     .on_connected = on_connected,

@@ -27,6 +27,7 @@ local text = require "reverst.text"
 ---@field metadata? table<string, string> anything else that a registration says
 ---@field max_idle_timeout? reverst.Duration default "1m"
 ---@field keep_alive_period? reverst.Duration|false default "10s"
+---@field registration_timeout? reverst.Duration default "30s"
 ---@field origin? string the local service: "8080", "https://localhost:8443", "unix:/path"
 ---@field origin_ca_path? string PEM file with the roots for https origins; default: the system's
 ---@field handle? fun(request: reverst.Request): reverst.Response|nil answers instead

@@ -297,6 +297,11 @@ options.client = {
     help = "how often a silent server is probed, or off",
   },
   {
+    key = "registration_timeout", flag = "registration-timeout",
+    argument = "DURATION", type = "duration", default = "30s",
+    help = "how long the server may take to decide",
+  },
+  {
     key = "exit_on_failure", flag = "exit-on-failure", type = "switch",
     default = false, help = "end at the first refusal or loss, with status 1, "
       .. "for supervisors",

@@ -12,8 +12,11 @@ local start = [[
     require "reverst.balance"
   local certificate_path, private_key_path, code = ...
   local settings = assert(load(code, "=config.lua"))()
-  settings.tunnel = { address = "127.0.0.1:0", server_name = "tunnel.test",
-    certificate_path = certificate_path, private_key_path = private_key_path }
+  local tunnel = settings.tunnel or {}
+  tunnel.address, tunnel.server_name = "127.0.0.1:0", "tunnel.test"
+  tunnel.certificate_path = certificate_path
+  tunnel.private_key_path = private_key_path
+  settings.tunnel = tunnel
   settings.http = { address = "127.0.0.1:0" }
   server = assert(reverst.server(settings))
 ]]

@@ -95,6 +95,7 @@ static reverst_client_options read_options(
     .credentials = read_credentials(L, index),
     .max_idle_timeout = world_duration(L, index, "max_idle_timeout"),
     .keep_alive_period = world_duration(L, index, "keep_alive_period"),
+    .registration_timeout = world_duration(L, index, "registration_timeout"),
     .max_streams = (uint64_t)world_number(L, index, "max_streams", 0),
     .origin = world_text(L, index, "origin"),
     .on_connected = on_connected,

@@ -65,6 +65,7 @@ typedef struct reverst_client_options {
                                     Reverst-Instance is added if it has none */
   uint64_t max_idle_timeout;     /* 60 s */
   uint64_t keep_alive_period;    /* 10 s */
+  uint64_t registration_timeout; /* to the server's decision: 30 s */
   uint64_t max_streams;          /* requests at once: 1 000 */
 
   /* Exactly one of the two. An origin's address: "8080", ":8080",
