@@ -8,6 +8,7 @@
 enum { DEFAULT_RETRY_THRESHOLD = 1024 };
 
 static void free_endpoint(struct rv_quic_endpoint *endpoint) {
+  rv_quic_newcomers_clear(endpoint);
   rv_quic_linger_stop_all(endpoint);
   rv_map_deinit(&endpoint->ids);
   rv_map_deinit(&endpoint->resets);
@@ -66,6 +67,7 @@ int rv_quic_endpoint_new(struct rv_quic_endpoint **endpoint,
   rv_list_init(&made->connections);
   rv_list_init(&made->lingerers.list);
   rv_list_init(&made->waiting);
+  rv_quic_newcomers_init(made);
   rv_quic_pending_init(&made->pending, engine->hash_secret,
       options->max_pending, options->max_pending_per_address);
   set_secrets(made, options->secrets);
@@ -91,6 +93,7 @@ void rv_quic_endpoint_close(struct rv_quic_endpoint *endpoint,
   if (endpoint->closing)
     return;
   endpoint->closing = true;
+  rv_quic_newcomers_clear(endpoint);
   endpoint->on_freed = on_freed;
   endpoint->on_freed_user_data = user_data;
   rv_list_each(node, &endpoint->connections) {

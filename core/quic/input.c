@@ -107,13 +107,17 @@ int rv_quic_connection_read(
 
 /* ---- the endpoint ---- */
 
+static bool has_retry_token(const ngtcp2_pkt_hd *header) {
+  return header->tokenlen > 0 &&
+         header->token[0] == NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2;
+}
+
 /* Negative: it is not to be accepted, or it was answered. */
 static int check_token(struct rv_quic_endpoint *endpoint,
     const struct rv_datagram *datagram, const ngtcp2_pkt_hd *header,
     ngtcp2_cid *id, const ngtcp2_cid **original_id) {
   *original_id = NULL;
-  if (header->tokenlen == 0 ||
-      header->token[0] != NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2)
+  if (!has_retry_token(header))
     return 0;
   if (rv_quic_check_retry_token(endpoint, datagram, header, id) != 0) {
     rv_quic_send_refusal(endpoint, datagram, header, NGTCP2_INVALID_TOKEN);
@@ -181,8 +185,10 @@ static void receive_long(struct rv_quic_endpoint *endpoint,
     endpoint->stats.dropped++;
   else if (header.version != NGTCP2_PROTO_VER_V1)
     rv_quic_send_version_negotiation(endpoint, datagram, ids);
+  else if (!has_retry_token(&header) && must_retry(endpoint, datagram->remote))
+    rv_quic_send_retry(endpoint, datagram, &header);
   else
-    accept_connection(endpoint, datagram, &header);
+    rv_quic_newcomers_add(endpoint, datagram);
 }
 
 static void receive_short(struct rv_quic_endpoint *endpoint,
@@ -199,9 +205,33 @@ static void receive_short(struct rv_quic_endpoint *endpoint,
     rv_quic_send_stateless_reset(endpoint, datagram, ids);
 }
 
+/* NULL: it belongs to nothing that is there. */
+static struct rv_quic_route *pass_on(struct rv_quic_endpoint *endpoint,
+    const struct rv_datagram *datagram, const ngtcp2_version_cid *ids) {
+  struct rv_quic_route *route =
+      rv_quic_ids_find(&endpoint->ids, ids->dcid, ids->dcidlen);
+
+  if (route && route->linger)
+    rv_quic_linger_receive(route->linger, datagram);
+  else if (route)
+    rv_quic_connection_read(route->connection, datagram);
+  return route;
+}
+
+void rv_quic_accept(
+    struct rv_quic_endpoint *endpoint, const struct rv_datagram *datagram) {
+  ngtcp2_version_cid ids;
+  ngtcp2_pkt_hd header;
+
+  if (ngtcp2_pkt_decode_version_cid(
+          &ids, datagram->data, datagram->length, RV_QUIC_ID_SIZE) == 0 &&
+      !pass_on(endpoint, datagram, &ids) &&
+      ngtcp2_accept(&header, datagram->data, datagram->length) == 0)
+    accept_connection(endpoint, datagram, &header);
+}
+
 static void receive_one(
     struct rv_quic_endpoint *endpoint, const struct rv_datagram *datagram) {
-  struct rv_quic_route *route;
   ngtcp2_version_cid ids;
   int r;
 
@@ -221,12 +251,9 @@ static void receive_one(
     endpoint->stats.dropped++;
     return;
   }
-  route = rv_quic_ids_find(&endpoint->ids, ids.dcid, ids.dcidlen);
-  if (route && route->linger)
-    rv_quic_linger_receive(route->linger, datagram);
-  else if (route)
-    rv_quic_connection_read(route->connection, datagram);
-  else if (is_reflector(datagram->remote))
+  if (pass_on(endpoint, datagram, &ids))
+    return;
+  if (is_reflector(datagram->remote))
     endpoint->stats.dropped++;
   else if (datagram->data[0] & 0x80)
     receive_long(endpoint, datagram, &ids);

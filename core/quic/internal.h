@@ -6,6 +6,7 @@
 #include "quic/endpoint.h"
 #include "quic/ids.h"
 #include "quic/linger.h"
+#include "quic/newcomers.h"
 #include "quic/pending.h"
 #include "quic/tls_session.h"
 #include <ngtcp2/ngtcp2.h>
@@ -40,6 +41,7 @@ struct rv_quic_endpoint {
   struct rv_list connections;
   struct rv_quic_lingerers lingerers;
   struct rv_quic_pending pending;
+  struct rv_quic_newcomers newcomers;
   struct rv_quic_secrets secrets;
   size_t retry_threshold;
   uint64_t reset_tokens, reset_time; /* a bucket that bounds resets */
@@ -166,6 +168,9 @@ void rv_quic_callbacks_init(ngtcp2_callbacks *callbacks); /* callbacks.c */
 /* 0, or NGTCP2_ERR_RETRY: drop it and send a Retry. */
 int rv_quic_connection_read(
     struct rv_quic_connection *connection, const struct rv_datagram *datagram);
+/* A newcomer's datagram, whose connection may be there by now. */
+void rv_quic_accept(
+    struct rv_quic_endpoint *endpoint, const struct rv_datagram *datagram);
 
 /* output.c */
 void rv_quic_connection_on_write(struct rv_job *job);
