@@ -12,6 +12,7 @@
 #include "lua/engine/task.h"
 
 #define MAX_DELAY UINT64_C(1000000000000000000) /* ns: 31 years */
+#define TURN_BUDGET UINT64_C(300000)            /* ns, of many tasks at once */
 
 uint64_t rv_lua_scheduler_now(void) {
   struct timespec time;
@@ -34,7 +35,7 @@ static void on_turn(evutil_socket_t fd, short what, void *user_data) {
   struct rv_lua *lua = user_data;
   struct rv_lua_scheduler *scheduler = &lua->scheduler;
   struct rv_lua_task *task, *last;
-  uint64_t end = rv_lua_scheduler_now() + lua->options.resume_budget;
+  uint64_t end = rv_lua_scheduler_now() + TURN_BUDGET;
   bool is_last;
 
   (void)fd;
