@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* reverst: finds the command in its table, and runs it. */
+/* reverst: finds the command in its table, and runs it.  What commands do is in
+   lua/reverst/command/, one a file. */
 #include <stdio.h>
 #include <string.h>
 
-#include "commands.h"
 #include "host.h"
 
 struct command {
   const char *name; /* NULL: when no other name is given */
-  int (*run)(int argc, char *const *argv);
+  const char *module;
   const char *synopsis, *description; /* NULL: only its name is shown */
 };
 
 static const struct command commands[] = {
-  { "http", command_http, "http [FLAGS] ADDRESS",
+  { "http", "reverst.command.http", "http [FLAGS] ADDRESS",
       "expose a local HTTP service" },
-  { "check", command_check, "check [FLAGS] config.lua",
+  { "check", "reverst.command.check", "check [FLAGS] config.lua",
       "say what would be served, or what is wrong" },
-  { "certificate", command_certificate, NULL, NULL },
-  { "run", command_run, NULL, NULL },
-  { "test", command_test, NULL, NULL },
-  { "import", command_import, NULL, NULL },
-  { "status", command_status, NULL, NULL },
-  { "stats", command_stats, NULL, NULL },
-  { "reload", command_reload, NULL, NULL },
-  { "drain", command_drain, NULL, NULL },
-  { NULL, command_serve, "[FLAGS] config.lua",
+  { "certificate", "reverst.command.certificate", NULL, NULL },
+  { "run", "reverst.command.run", NULL, NULL },
+  { "test", "reverst.command.test", NULL, NULL },
+  { "import", "reverst.command.import", NULL, NULL },
+  { "status", "reverst.command.status", NULL, NULL },
+  { "stats", "reverst.command.stats", NULL, NULL },
+  { "reload", "reverst.command.reload", NULL, NULL },
+  { "drain", "reverst.command.drain", NULL, NULL },
+  { NULL, "reverst.command.serve", "[FLAGS] config.lua",
       "serve: take tunnels and visitors" },
 };
 
@@ -68,6 +68,6 @@ int main(int argc, char **argv) {
     return show_usage();
   while (command->name && strcmp(command->name, argv[1]) != 0)
     ++command;
-  return command->name ? command->run(argc - 2, argv + 2)
-                       : command->run(argc - 1, argv + 1);
+  return command->name ? host_run(command->module, argc - 2, argv + 2)
+                       : host_run(command->module, argc - 1, argv + 1);
 }

@@ -2,7 +2,7 @@
 
 local event = require "spec.event"
 local fetch = require "spec.fetch"
-local new_folder = require "new_folder"
+local openssl_folder = require "openssl_folder"
 local programs = require "programs"
 local stream = require "spec.stream"
 
@@ -75,21 +75,11 @@ describe("a fetch over TLS", function()
   local folder, loop, fetcher, listener
 
   lazy_setup(function()
-    if not os.execute "openssl version >/dev/null 2>&1" then
-      return
-    end
-    folder = new_folder()
-    local file = assert(io.open(folder .. "/make.sh", "w"))
-    file:write(script)
-    file:close()
-    assert(os.execute(("sh %s/make.sh %s >%s/log 2>&1"):format(folder, folder,
-      folder)), "certificates cannot be made")
+    folder = openssl_folder.make(script)
   end)
 
   lazy_teardown(function()
-    if folder then
-      os.execute("rm -r " .. folder)
-    end
+    openssl_folder.remove(folder)
   end)
 
   before_each(function()

@@ -1,11 +1,7 @@
 -- Handshakes with certificates that others made (openssl).
 
-local new_folder = require "new_folder"
+local openssl_folder = require "openssl_folder"
 local scene = require "quic_scene"
-
-local function has_openssl()
-  return os.execute "openssl version >/dev/null 2>&1"
-end
 
 local script = [[
 set -e
@@ -55,23 +51,12 @@ describe("a certificate from elsewhere", function()
   local folder, s
 
   lazy_setup(function()
-    if not has_openssl() then
-      return
-    end
-    folder = new_folder()
-    local path = folder .. "/make.sh"
-    local file = assert(io.open(path, "w"))
-    file:write(script)
-    file:close()
-    assert(os.execute("sh " .. path .. " " .. folder .. " >" .. folder ..
-      "/log 2>&1"))
+    folder = openssl_folder.make(script)
   end)
 
   lazy_teardown(function()
     scene.clean()
-    if folder then
-      os.execute("rm -r " .. folder)
-    end
+    openssl_folder.remove(folder)
   end)
 
   after_each(function()

@@ -65,20 +65,23 @@ typedef struct reverst_response {
 
 /* The whole answer at once. Content-Length is set by the library.
    REVERST_ERR_INVALID (a bad status or field; nothing was sent),
-   REVERST_ERR_CLOSED (the visitor went, or there was an answer already). */
+   REVERST_ERR_CLOSED (the visitor went, or there was an answer already),
+   REVERST_ERR_NO_MEMORY. */
 int reverst_respond(reverst_request *request, const reverst_response *response);
 
-/* In parts. `body` of the response must be NULL. */
+/* In parts. `body` of the response must be NULL, else REVERST_ERR_INVALID;
+   other errors as above. */
 int reverst_response_start(
     reverst_request *request, const reverst_response *response);
 
 /* Takes all bytes, or none: REVERST_ERR_AGAIN when the reader is behind;
    on_writable comes when there is room again. REVERST_ERR_CLOSED: nobody reads
-   any more. */
+   any more; REVERST_ERR_NO_MEMORY. */
 int reverst_response_write(
     reverst_request *request, const void *data, size_t length);
 
-/* The end, with trailers or NULL. */
+/* The end, with trailers or NULL. REVERST_ERR_INVALID (a bad trailer),
+   REVERST_ERR_CLOSED, REVERST_ERR_NO_MEMORY. */
 int reverst_response_end(
     reverst_request *request, const reverst_field *trailers);
 
