@@ -48,7 +48,56 @@ policy us_function a function: path, labels of four tunnels
 policy ratio_round_robin times that of C: round robin in Lua
 policy ratio_least_conn least_conn
 policy ratio_ip_hash ip_hash
-policy ratio_function a function'
+policy ratio_function a function
+pending alone_requests_p50_ms requests undisturbed, median, ms
+pending alone_requests_p99_ms requests undisturbed, 99th percentile, ms
+pending alone_requests_worst_ms requests undisturbed, worst, ms
+pending alone_requests_ratio requests undisturbed, worst / median
+pending alone_requests_ratio_most the same, worst of all rounds
+pending alone_registrations_p50_ms registrations undisturbed, median, ms
+pending alone_registrations_p99_ms registrations undisturbed, 99th percentile, ms
+pending alone_registrations_worst_ms registrations undisturbed, worst, ms
+pending alone_registrations_ratio registrations undisturbed, worst / median
+pending alone_registrations_ratio_most the same, worst of all rounds
+pending arriving_requests_p50_ms requests while they come, median, ms
+pending arriving_requests_p99_ms requests while they come, 99th percentile, ms
+pending arriving_requests_worst_ms requests while they come, worst, ms
+pending arriving_requests_ratio requests while they come, worst / median
+pending arriving_requests_ratio_most the same, worst of all rounds
+pending arriving_registrations_p50_ms registrations while they come, median, ms
+pending arriving_registrations_p99_ms registrations while they come, 99th percentile, ms
+pending arriving_registrations_worst_ms registrations while they come, worst, ms
+pending arriving_registrations_ratio registrations while they come, worst / median
+pending arriving_registrations_ratio_most the same, worst of all rounds
+pending pending_requests_p50_ms requests while all wait, median, ms
+pending pending_requests_p99_ms requests while all wait, 99th percentile, ms
+pending pending_requests_worst_ms requests while all wait, worst, ms
+pending pending_requests_ratio requests while all wait, worst / median
+pending pending_requests_ratio_most the same, worst of all rounds
+pending pending_registrations_p50_ms registrations while all wait, median, ms
+pending pending_registrations_p99_ms registrations while all wait, 99th percentile, ms
+pending pending_registrations_worst_ms registrations while all wait, worst, ms
+pending pending_registrations_ratio registrations while all wait, worst / median
+pending pending_registrations_ratio_most the same, worst of all rounds
+pending leaving_requests_p50_ms requests while they are let in, median, ms
+pending leaving_requests_p99_ms requests while they are let in, 99th percentile, ms
+pending leaving_requests_worst_ms requests while they are let in, worst, ms
+pending leaving_requests_ratio requests while they are let in, worst / median
+pending leaving_requests_ratio_most the same, worst of all rounds
+pending leaving_registrations_p50_ms registrations while they are let in, median, ms
+pending leaving_registrations_p99_ms registrations while they are let in, 99th percentile, ms
+pending leaving_registrations_worst_ms registrations while they are let in, worst, ms
+pending leaving_registrations_ratio registrations while they are let in, worst / median
+pending leaving_registrations_ratio_most the same, worst of all rounds
+pending bytes_per_pending server, bytes per registration
+pending lua_bytes_per_pending of these in Lua
+pending resident_after_2 server, bytes after the second round
+pending resident_after_10 after the tenth round
+pending resident_growth growth between the two, %
+pending lua_after_2 Lua, bytes after the second round
+pending lua_after_10 after the tenth round
+pending lua_growth growth between the two, %
+pending real_time measured at real-time priority, 1: yes'
 
 headline() {
   case $1 in
@@ -60,6 +109,10 @@ headline() {
   idle) echo "memory of the server with idle tunnels" ;;
   register) echo "$registrations registrations" ;;
   policy) echo "policies with 4 tunnels, $connections connections, $seconds s" ;;
+  pending)
+    echo "1 000 requests and 20 registrations, $pending_count others pending;" \
+      "medians of $pending_rounds rounds, against the undisturbed median"
+    ;;
   esac
 }
 
@@ -97,12 +150,12 @@ print_table() {
   local last='' name metric ours go ratio title rest
   while read -r name metric ours go ratio rest; do
     if [ "$name" != "$last" ]; then
-      printf '\n%s\n  %-44s %12s %12s %8s\n' "$(headline "$name")" \
+      printf '\n%s\n  %-52s %12s %12s %8s\n' "$(headline "$name")" \
         "" reverst "Go" ratio
       last=$name
     fi
     title=$(sed -n "s/^$name $metric //p" <<<"$metrics")
-    printf '  %-44s %12s %12s %8s\n' "$title" "$(number "$ours")" \
+    printf '  %-52s %12s %12s %8s\n' "$title" "$(number "$ours")" \
       "$(number "$go")" "$(number "$ratio")"
   done < <(medians)
 }

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <event2/event.h>
@@ -26,6 +27,8 @@ struct program {
   struct tunnel *tunnels;
   size_t count, started, tries; /* of tunnels; of registrations */
   size_t open, refused;
+  double rate;        /* of starts, a second; 0: the next when one is open */
+  struct event *pace; /* NULL: there is no rate */
   struct timespec start;
   bool closing;
 };
@@ -60,13 +63,17 @@ static void start_next(struct program *program) {
     dial(&program->tunnels[program->started++]);
 }
 
-static void report(const struct program *program) {
+static double seconds_since_start(const struct program *program) {
   struct timespec now;
 
   clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)(now.tv_sec - program->start.tv_sec) +
+         (double)(now.tv_nsec - program->start.tv_nsec) / 1e9;
+}
+
+static void report(const struct program *program) {
   printf("open=%zu refused=%zu seconds=%.3f\n", program->open, program->refused,
-      (double)(now.tv_sec - program->start.tv_sec) +
-          (double)(now.tv_nsec - program->start.tv_nsec) / 1e9);
+      seconds_since_start(program));
   fflush(stdout);
 }
 
@@ -80,7 +87,21 @@ static void on_connected(reverst_client *client, void *user_data) {
   tunnel->open = true;
   if (++program->open == program->count)
     report(program);
-  start_next(program);
+  if (!program->pace)
+    start_next(program);
+}
+
+/* So many a second, however long the server takes. */
+static void on_pace(evutil_socket_t fd, short what, void *user_data) {
+  struct program *program = user_data;
+  double due = program->rate * seconds_since_start(program);
+
+  (void)fd;
+  (void)what;
+  while (program->started < program->count && (double)program->started < due)
+    start_next(program);
+  if (program->started == program->count)
+    event_del(program->pace);
 }
 
 /* One that did not get in tries again at once, as a new client. */
@@ -107,6 +128,8 @@ static void on_signal(evutil_socket_t number, short what, void *user_data) {
   program->closing = true;
   event_del(program->interrupt);
   event_del(program->terminate);
+  if (program->pace)
+    event_del(program->pace);
   for (size_t i = 0; i < program->started; ++i)
     reverst_client_close(program->tunnels[i].client, NULL, NULL);
 }
@@ -119,19 +142,36 @@ static bool read_arguments(struct program *program, char **argv) {
   return program->count > 0 && program->count <= MAX_TUNNELS;
 }
 
-static void run(struct program *program, unsigned long at_once) {
+static void start(struct program *program, unsigned long at_once) {
+  const struct timeval interval = { 0, 2000 };
+
+  clock_gettime(CLOCK_MONOTONIC, &program->start);
+  for (size_t i = 0; i < program->count; ++i)
+    program->tunnels[i].program = program;
+  if (program->rate > 0) {
+    program->pace = event_new(program->base, -1, EV_PERSIST, on_pace, program);
+    event_add(program->pace, &interval);
+  }
+  for (unsigned long i = 0; program->rate <= 0 && i < at_once; ++i)
+    start_next(program);
+}
+
+static void run(struct program *program, const char *pace) {
+  char *end;
+  unsigned long number = strtoul(pace, &end, 10);
+
+  if (strcmp(end, "/s") == 0)
+    program->rate = (double)number;
   program->interrupt = evsignal_new(program->base, SIGINT, on_signal, program);
   program->terminate = evsignal_new(program->base, SIGTERM, on_signal, program);
   event_add(program->interrupt, NULL);
   event_add(program->terminate, NULL);
-  clock_gettime(CLOCK_MONOTONIC, &program->start);
-  for (size_t i = 0; i < program->count; ++i)
-    program->tunnels[i].program = program;
-  for (unsigned long i = 0; i < at_once; ++i)
-    start_next(program);
+  start(program, number);
   event_base_dispatch(program->base);
   event_free(program->interrupt);
   event_free(program->terminate);
+  if (program->pace)
+    event_free(program->pace);
 }
 
 int main(int argc, char **argv) {
@@ -139,6 +179,7 @@ int main(int argc, char **argv) {
     .options = {
       .server_name = "localhost",
       .insecure = true,
+      .registration_timeout = UINT64_C(600000000000), /* see pending.sh */
       .on_request = on_request,
       .on_connected = on_connected,
       .on_disconnected = on_disconnected,
@@ -146,7 +187,8 @@ int main(int argc, char **argv) {
   };
 
   if (argc != 7 || !read_arguments(&program, argv)) {
-    fprintf(stderr, "usage: %s ADDRESS GROUP USER PASSWORD COUNT AT-ONCE\n",
+    fprintf(stderr,
+        "usage: %s ADDRESS GROUP USER PASSWORD COUNT AT-ONCE|PER-SECOND/s\n",
         argv[0]);
     return 2;
   }
@@ -155,7 +197,7 @@ int main(int argc, char **argv) {
   program.tunnels = calloc(program.count, sizeof(*program.tunnels));
   if (!program.base || !program.tunnels)
     fail("cannot start", REVERST_ERR_NO_MEMORY);
-  run(&program, strtoul(argv[6], NULL, 10));
+  run(&program, argv[6]);
   event_base_free(program.base);
   free(program.tunnels);
   return EXIT_SUCCESS;
