@@ -19,13 +19,16 @@ enum { MAX_NOTIFICATIONS = 10000, ERROR_SIZE = 1024 };
 struct notification {
   struct rv_lua_task task; /* first: the two are converted */
   struct rv_lua_group *group;
+  const char *name;       /* of the function */
   reverst_tunnel *tunnel; /* until its userdata is there */
   int reference;          /* keeps the userdata; LUA_NOREF: it came to none */
   char *reason;           /* NULL: it has come up */
 };
 
-static const char *name_of(const struct notification *notification) {
-  return notification->reason ? "on_tunnel_down" : "on_tunnel_up";
+static void complain(
+    struct rv_lua_group *group, const char *function, const char *error) {
+  rv_lua_complain(group->lua, &group->hook_complaint, "hook_failed",
+      group->name, function, error);
 }
 
 static int push_arguments(struct rv_lua_task *task, lua_State *L) {
@@ -42,8 +45,7 @@ static void on_ended(struct rv_lua_task *task, const char *error) {
   struct rv_lua_group *group = notification->group;
 
   if (error && !task->cancelled)
-    rv_lua_complain(task->lua, &group->hook_complaint, "hook_failed",
-        group->name, name_of(notification), error);
+    complain(group, notification->name, error);
   luaL_unref(task->lua->L, LUA_REGISTRYINDEX, notification->reference);
   group->routing->notifications--;
   rv_lua_routing_unref(group->routing);
@@ -66,23 +68,23 @@ static int keep_tunnel(lua_State *L) {
 }
 
 static void drop(struct notification *notification, const char *error) {
-  struct rv_lua_group *group = notification->group;
-
-  rv_lua_complain(group->lua, &group->hook_complaint, "hook_failed",
-      group->name, name_of(notification), error);
+  complain(notification->group, notification->name, error);
   free(notification->reason);
   free(notification);
 }
 
 /* The tunnel has a userdata then. NULL: it was logged. */
-static struct notification *prepare(
-    struct rv_lua_group *group, reverst_tunnel *tunnel, const char *reason) {
+static struct notification *prepare(struct rv_lua_group *group,
+    const char *name, reverst_tunnel *tunnel, const char *reason) {
   struct notification *notification = calloc(1, sizeof(*notification));
   char error[ERROR_SIZE];
 
-  if (!notification)
+  if (!notification) {
+    complain(group, name, "not enough memory");
     return NULL;
+  }
   notification->group = group;
+  notification->name = name;
   notification->tunnel = tunnel;
   notification->reference = LUA_NOREF;
   notification->reason = reason ? strdup(reason) : NULL;
@@ -108,7 +110,8 @@ static void start(struct notification *notification, int function) {
 
 void rv_lua_on_tunnel_up(reverst_tunnel *tunnel, void *user_data) {
   struct rv_lua_group *group = user_data;
-  struct notification *notification = prepare(group, tunnel, NULL);
+  struct notification *notification =
+      prepare(group, "on_tunnel_up", tunnel, NULL);
 
   if (notification)
     start(notification, group->on_tunnel_up);
@@ -122,7 +125,8 @@ void rv_lua_on_tunnel_down(
 
   rv_lua_routing_ref(routing);
   if (group->on_tunnel_down != LUA_NOREF)
-    notification = prepare(group, tunnel, reason ? reason : "");
+    notification =
+        prepare(group, "on_tunnel_down", tunnel, reason ? reason : "");
   rv_lua_tunnel_detach(routing, tunnel);
   if (notification)
     start(notification, group->on_tunnel_down);
