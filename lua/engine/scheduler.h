@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* When tasks go on: those that are ready, in order, each in a turn of the loop;
-   and one timer for each that sleeps or waits with a deadline. */
+/* When tasks go on: those that are ready, in order, as many in a turn of the
+   loop as its time allows; and one timer for each that sleeps or waits with a
+   deadline. */
 #ifndef REVERST_LUA_SCHEDULER_H
 #define REVERST_LUA_SCHEDULER_H
 

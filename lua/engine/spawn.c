@@ -219,20 +219,23 @@ static bool is_in_background(const struct rv_lua *lua) {
   return !task || rv_lua_task_is_script(task);
 }
 
-int rv_lua_spawn(lua_State *L) {
-  struct rv_lua *lua = rv_lua_of(L);
-  struct rv_lua_spawned **cell, *spawned;
-  int function;
-
+static void check_may_spawn(lua_State *L, const struct rv_lua *lua) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
-  lua_settop(L, 1);
   if (lua->stopping && is_in_background(lua))
-    return luaL_error(L, "no task can be spawned: the engine stops");
+    luaL_error(L, "no task can be spawned: the engine stops");
   if (lua->spawned_count >= MAX_SPAWNED)
-    return luaL_error(L,
+    luaL_error(L,
         "there are %d spawned tasks already: spawn fewer, or wait for some",
         MAX_SPAWNED);
-  cell = lua_newuserdatauv(L, sizeof(struct rv_lua_spawned *), 0);
+}
+
+/* Of the function at index 1; its handle is at the top. */
+static struct rv_lua_spawned *push_spawned(lua_State *L) {
+  struct rv_lua_spawned **cell =
+      lua_newuserdatauv(L, sizeof(struct rv_lua_spawned *), 0);
+  struct rv_lua_spawned *spawned;
+  int function;
+
   *cell = NULL;
   rv_lua_push_class(L, type_name, methods, collect);
   lua_setmetatable(L, -2);
@@ -241,17 +244,28 @@ int rv_lua_spawn(lua_State *L) {
   spawned = calloc(1, sizeof(*spawned));
   if (!spawned) {
     luaL_unref(L, LUA_REGISTRYINDEX, function);
-    return luaL_error(L, "not enough memory");
+    luaL_error(L, "not enough memory");
+    return NULL;
   }
   LIST_INIT(&spawned->waiters);
-  spawned->is_background = is_in_background(lua);
   spawned->results = LUA_NOREF;
   spawned->function = function;
   spawned->handle = cell;
   *cell = spawned;
+  return spawned;
+}
+
+int rv_lua_spawn(lua_State *L) {
+  struct rv_lua *lua = rv_lua_of(L);
+  struct rv_lua_spawned *spawned;
+
+  check_may_spawn(L, lua);
+  lua_settop(L, 1);
+  spawned = push_spawned(L);
+  spawned->is_background = is_in_background(lua);
   lua->spawned_count++;
   LIST_INSERT_HEAD(&lua->spawned, spawned, link);
-  rv_lua_task_start(&spawned->task, lua, &spawned_type, function);
+  rv_lua_task_start(&spawned->task, lua, &spawned_type, spawned->function);
   if (lua->stopping)
     rv_lua_task_limit(&spawned->task, lua->options.task_timeout);
   return 1;
