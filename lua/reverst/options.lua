@@ -177,7 +177,7 @@ options.group = {
   },
   {
     key = "response_timeout", type = "duration", off = true, default = false,
-    effect = "live", help = "how long an answer may be in coming",
+    effect = "live", help = "how long an answer may be in coming, once the request was sent",
   },
   {
     key = "queue_timeout", type = "duration", default = "30s", effect = "live",
