@@ -58,10 +58,33 @@ local decisions = {
   end,
 }
 
+-- What an application may do within any of its callbacks.
+local acts = {}
+
+local function act(chaos)
+  if not chaos.is_over and math.random(25) == 1 then
+    acts[one_of { "reroute", "ask_again", "finish" }](chaos)
+  end
+end
+
+-- Some of it is too late, or wrong where it is done: that is an answer, too.
+local function change(visit)
+  visit:add_response_header("x-seen", "yes")
+  visit:set_header("x-hop", one_of { "1", "a\nb", ("x"):rep(20000) })
+  visit:set_header("accept", nil)
+  visit:set_path("/" .. one_of(answer_names))
+  visit:set_status(one_of { 99, 200, 204, 304, 418, 599 })
+  visit:set_response_header("content-length", "1")
+  visit:set_response_header("set-cookie", ("x"):rep(math.random(9000)))
+end
+
 -- Hooks of one owner of a group, or of the routing.
 local function add_hooks(chaos, options, names)
   local function hook(_, visit)
-    visit:add_response_header("x-seen", "yes")
+    if math.random(3) == 1 then
+      change(visit)
+    end
+    act(chaos)
     if math.random(3) == 1 then
       table.insert(chaos.visits, visit)
     else
@@ -72,6 +95,7 @@ local function add_hooks(chaos, options, names)
     options[name] = math.random(2) == 1 and hook or nil
   end
   options.on_cancelled = function(_, visit)
+    act(chaos)
     for i, other in ipairs(chaos.visits) do
       if other == visit then
         table.remove(chaos.visits, i)
@@ -82,11 +106,16 @@ local function add_hooks(chaos, options, names)
   end
 end
 
-local function policy(_, visit, tunnels)
-  local i = math.random(#tunnels + (math.random(10) == 1 and 1 or 0))
-  visit:add_response_header("set-cookie", "tunnel=" .. i)
-  if tunnels[i] then
-    visit:pick(tunnels[i])
+local function new_policy(chaos)
+  return function(_, visit, tunnels)
+    local i = math.random(#tunnels + (math.random(10) == 1 and 1 or 0))
+    visit:add_response_header("set-cookie", "tunnel=" .. i)
+    if math.random(25) == 1 then
+      one_of { acts.reroute, acts.ask_again }(chaos)
+    end
+    if tunnels[i] then
+      visit:pick(tunnels[i])
+    end
   end
 end
 
@@ -95,16 +124,21 @@ local function new_groups(chaos)
   local groups = {
     {
       name = "app", hosts = { "app.test" }, insecure = true,
-      queue_timeout = 0.5, response_timeout = 2, fail_duration = 0.2,
+      queue_timeout = 0.5, response_timeout = one_of { 0.05, 2 },
+      max_fails = one_of { 1, 3 }, fail_duration = 0.2,
     },
     {
       name = "guarded", hosts = { "guarded.test" },
+      forget_credentials = math.random(5) == 1,
       authenticate = function(_, registration)
-        local mood = math.random(4)
+        act(chaos)
+        local mood = math.random(5)
         if mood == 1 then
           registration:accept { weight = math.random(3) }
         elseif mood == 2 then
           registration:reject("no")
+        elseif mood == 3 then
+          registration:fail("who knows")
         else
           table.insert(chaos.registrations, registration)
         end
@@ -113,9 +147,32 @@ local function new_groups(chaos)
   }
   for _, group in ipairs(groups) do
     add_hooks(chaos, group, { "on_request", "on_response" })
-    group.choose = math.random(2) == 1 and policy or nil
+    group.choose = math.random(2) == 1 and new_policy(chaos) or nil
+    group.on_tunnel_up = function() act(chaos) end
+    group.on_tunnel_down = function() act(chaos) end
   end
   return groups
+end
+
+function acts.reroute(chaos)
+  local routing = new_groups(chaos)
+  if math.random(3) == 1 then
+    table.remove(routing, math.random(#routing))
+  end
+  add_hooks(chaos, routing, { "on_route" })
+  chaos.server:set_routing(routing)
+end
+
+function acts.ask_again(chaos)
+  chaos.server:reauthenticate(one_of { "app", "guarded" },
+    one_of { 0, 0.05, 5 })
+end
+
+function acts.finish(chaos)
+  if chaos.may_end and math.random(10) == 1 then
+    one_of { chaos.server.drain, chaos.server.close }(chaos.server)
+    chaos.must_replace = true
+  end
 end
 
 local function by_name(groups)
@@ -131,12 +188,13 @@ end
 local function new_chaos(world)
   local chaos = {
     world = world, clients = {}, visitors = {}, relays = {}, registrations = {},
-    visits = {},
+    visits = {}, may_end = true,
   }
   chaos.server = world:server {
     drain_timeout = 0.1,
     groups = by_name(new_groups(chaos)),
   }
+  chaos.tunnel_address = chaos.server:tunnel_address()
   chaos.origin = world:origin(function(wire)
     local mood = math.random(6)
     if mood == 1 then
@@ -209,12 +267,7 @@ end
 
 function steps.reroute(chaos)
   if math.random(10) == 1 then
-    local routing = new_groups(chaos)
-    if math.random(3) == 1 then
-      table.remove(routing, math.random(#routing))
-    end
-    add_hooks(chaos, routing, { "on_route" })
-    assert(chaos.server:set_routing(routing))
+    acts.reroute(chaos)
   end
 end
 
@@ -309,24 +362,24 @@ function steps.wait(chaos)
 end
 
 function steps.replace_server(chaos)
-  if math.random(40) > 1 then
+  if math.random(40) > 1 and not chaos.must_replace then
     return
   end
   local old = chaos.server
+  chaos.may_end = false
   local options = {
-    http_address = old:http_address(), tunnel_address = old:tunnel_address(),
+    tunnel_address = chaos.tunnel_address,
     groups = by_name(new_groups(chaos)), drain_timeout = 0.1,
   }
-  if math.random(2) == 1 then
-    old:drain()
-  else
-    old:close()
+  if not chaos.must_replace then
+    one_of { old.drain, old.close }(old)
   end
   chaos.world:run("the server's end", function() return old:is_closed() end)
   for _, relay in ipairs(chaos.relays) do
     relay:silence(false) -- else nobody would come back for long
   end
   chaos.server = assert(chaos.world:server(options))
+  chaos.may_end, chaos.must_replace = true, false
 end
 
 local step_names = { "ask", "ask", "ask", "ask_again", "go", "go", "go",
@@ -344,8 +397,12 @@ describe("everything at once", function()
     math.randomseed(seed)
     local chaos = new_chaos(world)
     for _ = 1, STEPS do
-      steps[one_of(step_names)](chaos)
+      steps[chaos.must_replace and "replace_server" or one_of(step_names)](chaos)
       world:turns(1)
+    end
+    chaos.may_end = false
+    if chaos.must_replace then
+      steps.replace_server(chaos)
     end
     -- those who are still there leave; a reset is seen even by who does not read
     for _, visitor in ipairs(chaos.visitors) do
@@ -379,6 +436,7 @@ describe("everything at once", function()
     end)
     assert.equal(0, #chaos.visits)
     -- and the server still serves
+    chaos.is_over = true
     assert(chaos.server:set_routing { {
       name = "app", hosts = { "app.test" }, insecure = true } })
     world:connected_client {
