@@ -108,6 +108,17 @@ describe("balance.random_choose", function()
     end
   end)
 
+  it("prefers none of equals", function()
+    math.randomseed(3)
+    for _, counts in ipairs { { 2, 2 }, { 2, 3 }, { 3, 3 }, { 9, 4 } } do
+      local picked, all = counts[1], counts[2]
+      for _, count in ipairs(count_choices(balance.random_choose(picked),
+        make_tunnels(all), 1000 * all)) do
+        is_near(1000, count, 0.15)
+      end
+    end
+  end)
+
   it("does with one tunnel", function()
     assert.same({ 3 }, count_choices(balance.random_choose(5),
       make_tunnels(1), 3))

@@ -83,7 +83,8 @@ local registered = 'registered at SERVER in group "app"; requests go to '
 local again = 'registered again at SERVER in group "app"; requests go to '
   .. nobody
 local no_answer = "no tunnel to SERVER: the connection cannot be made: "
-  .. "no answer; next try in N s"
+  .. "no answer (is a server there, and does UDP get to it? Check --address); "
+  .. "next try in N s"
 
 before_each(function()
   folder = new_folder()
@@ -218,7 +219,6 @@ describe("a client's command line", function()
 
   it("names files that cannot be read, and fails", function()
     for expected, arguments in pairs {
-      ["option=token_path .*No such file"] = { "--token-path", path "none" },
       ["option=password_path .*it is empty"] = { "--username", "u",
         "--password-path", write("empty", " \n") },
       ["option=token_path .*larger than 64 KiB"] = { "--token-path",
@@ -228,6 +228,21 @@ describe("a client's command line", function()
       assert.equal(1, status)
       assert.matches(expected, errors)
       assert.matches("cannot start", errors)
+    end
+  end)
+
+  it("names files that are not there by their flags", function()
+    for flag, arguments in pairs {
+      ["--token-path"] = {}, ["--cacert-path"] = {},
+      ["--origin-cacert-path"] = {},
+      ["--password-path"] = { "--username", "u" },
+    } do
+      table.insert(arguments, flag)
+      table.insert(arguments, path "none")
+      local status, errors = run(arguments)
+      assert.equal(1, status)
+      assert.equal(("reverst http: %s: %s: No such file or directory\n"):format(
+        flag, path "none"), errors)
     end
   end)
 

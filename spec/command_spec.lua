@@ -197,6 +197,17 @@ describe("a server that cannot start", function()
     assert.matches("did you mean: reverst http\n", errors)
   end)
 
+  it("says what was meant with a file behind it, too", function()
+    local status, _, errors = run { "chekc", "config.lua" }
+    assert.equal(2, status)
+    assert.matches("did you mean: reverst check\n", errors)
+  end)
+
+  it("says what there is when nothing near was meant", function()
+    local _, _, errors = run { "foo" }
+    assert.matches("nor is it a command: there are check, http, ", errors)
+  end)
+
   it("says that the certificate is none", function()
     write("server.crt", "x")
     write("server.key", "x")
@@ -394,7 +405,8 @@ describe("a client", function()
   it("reports a file of roots that is none", function()
     local status, _, errors = run { "http", "-c", "/none", "8080" }
     assert.equal(1, status)
-    assert.matches("cannot start: ", errors)
+    assert.equal("reverst http: --cacert-path: /none: No such file or "
+      .. "directory\n", errors)
   end)
 end)
 

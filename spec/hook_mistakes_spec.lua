@@ -86,11 +86,11 @@ describe("a hook that goes wrong", function()
     ["sets a path with a query"] = { "request.path = '/a?b'",
       "set request.query" },
     ["sets a path without a slash"] = { "request.path = 'a'",
-      "a path that cannot be sent" },
+      "a path that cannot be sent; it begins with \"/\"" },
     ["sets a query with a blank"] = { "request.query = 'a b'",
-      "a path that cannot be sent" },
+      "query: one that cannot be sent; .*a blank is written %%20" },
     ["sets a fragment"] = { "request.query = 'a#b'",
-      "a path that cannot be sent" },
+      "query: one that cannot be sent" },
     ["sets no path"] = { "request.path = nil", "path: expected a text, got nil" },
     ["sets the method"] = { "request.method = 'POST'",
       "method cannot be set; path, query and fields of headers can" },
@@ -111,4 +111,34 @@ describe("a hook that goes wrong", function()
       assert.equal(200, world:get("/good").status)
     end)
   end
+
+  it("is logged with the id that the visitor is told", function()
+    local server = start "on_request = function() error 'x' end"
+    echo()
+    local told = world:get("/"):body():match "request (%x+)"
+    assert.equal(told, server:logged("hook_failed").request)
+  end)
+
+  it("is logged once a second for each of its errors, of which four", function()
+    local server = start [[on_request = function(request)
+      error(request.path, 0)
+    end]]
+    echo()
+    for _, path in ipairs { "/a", "/a", "/b", "/a", "/c", "/d", "/e" } do
+      assert.equal(500, world:get(path).status)
+    end
+    local told = {}
+    for _, entry in ipairs(server.log) do
+      told[#told + 1] = entry.event == "hook_failed"
+        and entry.error:match "^/%l" or nil
+    end
+    assert.same({ "/a", "/b", "/c", "/d" }, told)
+  end)
+
+  it("has no way there in the log when it has none", function()
+    local server = start "on_request = function() return 5 end"
+    echo()
+    assert.equal("on_request returned a number, expected a response or nil",
+      fails(server, "a number").error)
+  end)
 end)

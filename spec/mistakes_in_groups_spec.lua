@@ -134,7 +134,7 @@ describe_all("authenticate", {
     '2: auth.jwt does not exist; there are all, any, basic, '
       .. 'basic_credentials, bearer, bearer_credentials, external, insecure' },
   { 'auht.basic { username = "u", password = "p" }',
-    "2: attempt to index a nil value (global 'auht')" },
+    [[2: attempt to index a nil value (global 'auht') (did you mean "auth"?)]] },
   { 'nil',
     'groups.app: no authenticate (a misspelt name is nil in Lua); '
       .. 'write auth.insecure() to accept anyone' },

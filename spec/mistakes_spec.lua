@@ -68,6 +68,15 @@ return {}]],
   { 'return { tunnel: {} }',
     "1: <name> expected near '{' (a field of a table is written: name = "
       .. 'value)' },
+  { 'return { groups = { my-app = { hosts = {} } } }',
+    "1: '}' expected near '=' (a name with a hyphen is written "
+      .. '["my-app"] = ...)' },
+  { 'return { groups = { app = { authenticate = auth.insecure() } } }',
+    "1: attempt to index a nil value (global 'auth') (write local auth = "
+      .. 'require "reverst.auth" above)' },
+  { 'return { groups = { app = { hosts = { app.test } } } }',
+    "1: attempt to index a nil value (global 'app') (a text is written in "
+      .. 'quotes)' },
   -- no text that may be a secret is shown
   { 'return { password = "s3cret\n}',
     "1: unfinished string near a text" },

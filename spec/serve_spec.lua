@@ -205,11 +205,15 @@ describe("a client that answers itself", function()
     assert.is_true(#log >= 1 and #log <= 5)
   end)
 
-  it("answers 500 when it returns nothing", function()
-    gives("500", [[
+  it("answers 500 when it returns nothing, and the log says so", function()
+    local result, log = run [[
       serve(function(request) end)
       return ask("/").status
-    ]])
+    ]]
+    assert.equal("500", result.text)
+    assert.equal(1, #log)
+    assert.matches('handle returned nothing %(is "return" missing%?%)',
+      log[1].text)
   end)
 
   it("breaks an answer off when it fails in the middle", function()
@@ -227,8 +231,8 @@ describe("a client that answers itself", function()
     assert.matches("in the middle", log[1].text)
   end)
 
-  it("may answer with a part that never ends: it is broken off", function()
-    gives("nil REVERST_ERR_CLOSED", [[
+  it("is told when it never ends its answer, which is broken off", function()
+    local result, log = run [[
       serve(function(request)
         request:start {}
         request:write "begun"
@@ -236,7 +240,10 @@ describe("a client that answers itself", function()
       end)
       local answer, message, code = ask "/"
       return tostring(answer) .. " " .. code
-    ]])
+    ]]
+    assert.equal("nil REVERST_ERR_CLOSED", result.text)
+    assert.equal(1, #log)
+    assert.matches("without request:finish%(%)", log[1].text)
   end)
 
   it("is ended when its visitor goes, closing what it holds", function()

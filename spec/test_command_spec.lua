@@ -196,6 +196,10 @@ describe("reverst.testing", function()
         function() return testing.request().url end,
       ['a tunnel has no field "wieght" (did you mean "weight"?)'] =
         function() testing.tunnels { { wieght = 1 } } end,
+      ['tunnels: expected a list, got a field "weight"; write { { weight ='] =
+        function() testing.tunnels { weight = 1 } end,
+      ['authenticate: expected a function or a strategy of reverst.auth, got a']
+        = function() testing.authenticate(testing.registration()) end,
     } do
       local ok, problem = pcall(make)
       assert.is_false(ok)

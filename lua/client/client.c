@@ -53,8 +53,9 @@ static int push_event(struct rv_lua_task *task, lua_State *L) {
 
 static void complain(
     struct rv_lua *lua, const char *callback, const char *error) {
-  rv_lua_complain(
-      lua, &lua->callback_complaint, "callback_failed", NULL, callback, error);
+  rv_lua_complain(lua, &lua->callback_complaint,
+      &(struct rv_lua_problem){
+          .event = "callback_failed", .function = callback, .error = error });
 }
 
 static void on_event_ended(struct rv_lua_task *task, const char *error) {

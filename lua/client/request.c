@@ -25,6 +25,7 @@ struct request {
   struct rv_lua_wait readable, writable;
   bool has_answered; /* begun to answer */
   bool has_finished; /* and come to the end of it */
+  bool has_failed;   /* a part of it could not be sent, which was told */
   bool is_bodiless;  /* what is written goes nowhere */
   bool has_task;
 };
@@ -104,6 +105,12 @@ static int push_outcome(lua_State *L, int r) {
     return rv_lua_push_error(L, r);
   lua_pushboolean(L, 1);
   return 1;
+}
+
+static int push_answer_outcome(lua_State *L, struct request *request, int r) {
+  if (r < 0)
+    request->has_failed = true;
+  return push_outcome(L, r);
 }
 
 static int head(lua_State *L) {
@@ -187,7 +194,7 @@ static int respond(lua_State *L) {
   r = reverst_respond(request->request, &response);
   if (r == 0)
     request->has_answered = request->has_finished = true;
-  return push_outcome(L, r);
+  return push_answer_outcome(L, request, r);
 }
 
 /* Such an answer has its end with its head. */
@@ -211,7 +218,7 @@ static int start(lua_State *L) {
     request->has_answered = true;
     request->is_bodiless = request->has_finished = bodiless;
   }
-  return push_outcome(L, r);
+  return push_answer_outcome(L, request, r);
 }
 
 static int go_on_writing(lua_State *L, int status, lua_KContext context) {
@@ -229,7 +236,7 @@ static int go_on_writing(lua_State *L, int status, lua_KContext context) {
   r = reverst_response_write(request->request, bytes, length);
   if (r == REVERST_ERR_AGAIN)
     return wait_for(L, &request->writable, "write", go_on_writing);
-  return push_outcome(L, r);
+  return push_answer_outcome(L, request, r);
 }
 
 static int write_body(lua_State *L) {
@@ -249,7 +256,7 @@ static int finish(lua_State *L) {
   r = reverst_response_end(request->request, trailers);
   if (r == 0)
     request->has_finished = true;
-  return push_outcome(L, r);
+  return push_answer_outcome(L, request, r);
 }
 
 static const luaL_Reg methods[] = {
@@ -288,12 +295,28 @@ static void fail_request(struct request *request) {
     reverst_response_abort(request->request);
 }
 
+/* An answer that is not whole though nothing went wrong. */
+static const char *omission(const struct request *request) {
+  if (!request->request || request->has_finished || request->has_failed)
+    return NULL;
+  return request->has_answered
+             ? "handle is over without request:finish()"
+             : "handle returned nothing (is \"return\" missing?)";
+}
+
+static void complain(struct rv_lua *lua, const char *error) {
+  rv_lua_complain(lua, &lua->handle_complaint,
+      &(struct rv_lua_problem){
+          .event = "handle_failed", .function = "handle", .error = error });
+}
+
 static void on_ended(struct rv_lua_task *task, const char *error) {
   struct request *request = (struct request *)task;
 
+  if (!error)
+    error = omission(request);
   if (error && !task->cancelled)
-    rv_lua_complain(task->lua, &task->lua->handle_complaint, "handle_failed",
-        NULL, "handle", error);
+    complain(task->lua, error);
   request->has_task = false;
   if (request->request && !request->has_finished)
     fail_request(request);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -47,6 +48,19 @@ static bool has_text(lua_State *L) {
   return true;
 }
 
+/* What C raises has no way there, and a place that says nothing. */
+static void trace(lua_State *L, lua_State *thread, const char *message) {
+  static const char nowhere[] = "\nstack traceback:\n\t[C]: in ?";
+  size_t length;
+  const char *text;
+
+  luaL_traceback(L, thread, message, thread == L ? 1 : 0);
+  text = lua_tolstring(L, -1, &length);
+  if (length == strlen(message) + sizeof(nowhere) - 1 &&
+      strcmp(text + strlen(message), nowhere) == 0)
+    lua_pushvalue(L, -2);
+}
+
 void rv_lua_describe_error(lua_State *L, lua_State *thread) {
   const char *message;
 
@@ -55,7 +69,7 @@ void rv_lua_describe_error(lua_State *L, lua_State *thread) {
   else
     message = lua_pushfstring(
         L, "the error object is a %s value", luaL_typename(L, -1));
-  luaL_traceback(L, thread, message, thread == L ? 1 : 0);
+  trace(L, thread, message);
 }
 
 static int add_traceback(lua_State *L) {

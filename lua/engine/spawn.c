@@ -73,8 +73,10 @@ static void keep_error(struct rv_lua_spawned *spawned, const char *error) {
   struct rv_lua *lua = spawned->task.lua;
 
   if (LIST_EMPTY(&spawned->waiters) && !spawned->task.cancelled)
-    rv_lua_complain(
-        lua, &lua->task_complaint, "task_failed", NULL, "reverst.spawn", error);
+    rv_lua_complain(lua, &lua->task_complaint,
+        &(struct rv_lua_problem){ .event = "task_failed",
+            .function = "reverst.spawn",
+            .error = error });
   if (spawned->handle)
     spawned->error = strdup(error);
 }

@@ -16,7 +16,8 @@ function command.complain(name, problems)
 end
 
 --- Reads a command line.  Gives what arguments.parse and arguments.values do;
---- or nil and the exit status, after everything was said.
+--- or nil and the exit status, after everything was said, with the words that
+--- are no flags where the line was understood so far.
 ---@param self { name: string, usage: string, rows: table[], most: number,
 --- stops_at_first?: boolean }
 ---@param list string[]
@@ -40,7 +41,7 @@ function command.read(self, list)
   if #problems > 0 then
     command.complain(self.name, problems)
     io.stderr:write("Try ", self.name, " --help\n")
-    return nil, command.usage
+    return nil, command.usage, parsed and parsed.positional
   end
   return values, parsed
 end

@@ -15,6 +15,10 @@ local reverst = { version = core.version }
 --- Waits, in a function that the server calls; others go on meanwhile.
 ---@param seconds number
 function reverst.sleep(seconds)
+  if not tonumber(seconds) then
+    error(("sleep: expected a number of seconds, got a %s"):format(
+      type(seconds)), 2)
+  end
   return core.sleep(seconds)
 end
 

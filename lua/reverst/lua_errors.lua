@@ -30,6 +30,25 @@ local function without_texts(message)
     :gsub("near '[\"'%[].*'$", "near a text"))
 end
 
+-- what is not there is a module that was not required, or a text
+local function with_cure(message)
+  local name = message:match "%(global '([^']+)'%)$"
+  if not name then
+    return message
+  end
+  local names = {}
+  for i, module in ipairs(modules) do
+    names[i] = module:match "[^.]*$"
+    if names[i] == name then
+      return ('%s (write local %s = require "%s" above)'):format(message, name,
+        module)
+    end
+  end
+  local suggestion = text.suggestion(name, names)
+  return message .. (suggestion ~= "" and suggestion
+    or " (a text is written in quotes)")
+end
+
 -- the way through our own modules is of no interest
 local function is_ours(frame)
   return frame:match "^%s*reverst%.[%w_.]+:%d+: in"
@@ -56,7 +75,8 @@ end
 ---@return fun(object: any): string
 function lua_errors.handler(path)
   return function(object)
-    local message = without_texts(shorten(text.error_message(object)))
+    local message = with_cure(without_texts(shorten(
+      text.error_message(object))))
     if message:sub(1, #path + 1) ~= path .. ":" then
       message = path .. ": " .. message
     end
@@ -70,6 +90,17 @@ function lua_errors.handler(path)
   end
 end
 
+-- name-with-hyphens = ..., in the line of which the message speaks
+local function hyphenated(source, message)
+  local number, line = tonumber(message:match ":(%d+):"), 0
+  for text_of_line in source:gmatch "([^\n]*)\n?" do
+    line = line + 1
+    if line == number then
+      return text_of_line:match "([%a_][%w_]*%-[%w_-]*)%s*=[^=]"
+    end
+  end
+end
+
 --- What may have been meant by what is no Lua.
 ---@param source string
 ---@param message string of load
@@ -78,6 +109,9 @@ function lua_errors.explain(source, message)
   message = without_texts(message)
   if source:match "^%s*{" then
     return message .. ' (write "return" before the table)'
+  elseif message:match "near '='$" and hyphenated(source, message) then
+    return ('%s (a name with a hyphen is written ["%s"] = ...)'):format(message,
+      hyphenated(source, message))
   elseif message:match "'}' expected .*near [^<]*$" then
     return message .. " (is a comma missing before it?)"
   elseif message:match "<name> expected near" then

@@ -108,7 +108,7 @@ local response_fields = { "body", "headers", "status" }
 
 local function check_response(response, level)
   if type(response) ~= "table" then
-    error(("expected a response such as { status = 200, body = \"…\" }, got a %s")
+    error(("expected a response such as { status = 200, body = \"...\" }, got a %s")
       :format(type(response)), level + 1)
   end
   for key in pairs(response) do
@@ -191,9 +191,9 @@ function request.server(handle, group)
     if response == nil then
       return -- answered in parts, or not at all, which is an error
     end
-    check_response(response, 0)
+    check_response(response, -1) -- handle is over: there is no place to tell
     local ok, message, code = core_handle:respond(response.status or 200,
-      flatten(response.headers, 0), response.body)
+      flatten(response.headers, -1), response.body)
     if not ok and code ~= "REVERST_ERR_CLOSED" then
       error("the response cannot be sent: " .. message, 0)
     end

@@ -141,6 +141,12 @@ end
 ---@param list table[] fields of reverst.Tunnel
 ---@return reverst.Tunnel[]
 function testing.tunnels(list)
+  for key in pairs(list) do
+    if math.type(key) ~= "integer" then
+      error(("tunnels: expected a list, got a field %s; write { { %s = ... } }")
+        :format(text.quoted(key), text.printable(key)), 2)
+    end
+  end
   local tunnels = {}
   for i, given in ipairs(list) do
     tunnels[i] = strict("tunnel", {
@@ -159,6 +165,10 @@ end
 --- rejected, too
 ---@return string|table|nil detail why not; or the table that it accepted with
 function testing.authenticate(strategy, registration)
+  if not text.is_callable(strategy) then
+    error(("authenticate: expected a function or a strategy of reverst.auth, "
+      .. "got a %s"):format(type(strategy)), 2)
+  end
   local answers = table.pack(pcall(strategy,
     registration or testing.registration()))
   if not answers[1] then

@@ -47,6 +47,9 @@ local refusals = {
   timeout = function()
     return "timeout: the server did not decide in time"
   end,
+  ["server error"] = function()
+    return "server error: the server could not decide (its log says why)"
+  end,
   draining = function()
     return "draining: the server is about to end, and takes no new tunnels"
   end,
@@ -64,6 +67,9 @@ end
 
 -- by code of the event: what to check
 local cures = {
+  REVERST_ERR_CONNECT = function()
+    return "is a server there, and does UDP get to it? Check --address"
+  end,
   REVERST_ERR_RESOLVE = function()
     return "check --address"
   end,

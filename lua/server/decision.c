@@ -33,11 +33,13 @@ static void read_name(lua_State *L, struct rv_lua_decision *decision) {
 
 static void read_weight(lua_State *L, struct rv_lua_decision *decision) {
   lua_Integer weight = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
+  const char *kind = lua_type(L, -1) == LUA_TSTRING ? "the text " : "";
 
   if (weight < 1 || weight > MAX_WEIGHT)
     luaL_error(L,
-        "authenticate: weight: expected a whole number from 1 to 65535, got %s",
-        luaL_tolstring(L, -1, NULL));
+        "authenticate: weight: expected a whole number from 1 to 65535, got "
+        "%s%s",
+        kind, luaL_tolstring(L, -1, NULL));
   decision->options.weight = (unsigned)weight;
 }
 

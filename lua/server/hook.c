@@ -34,12 +34,18 @@ static const char *name_of(const struct rv_lua_hook *hook) {
   return hook->task.type == &request_type ? "on_request" : "on_response";
 }
 
-static void complain(struct rv_lua_hook *hook, const char *error) {
+/* `visit` is NULL when it has gone. */
+static void complain(
+    struct rv_lua_hook *hook, const reverst_visit *visit, const char *error) {
   struct rv_lua_group *group = hook->group;
 
   rv_lua_complain(hook->task.lua,
-      group ? &group->hook_complaint : &hook->routing->complaint, "hook_failed",
-      group ? group->name : NULL, name_of(hook), error);
+      group ? &group->hook_complaint : &hook->routing->complaint,
+      &(struct rv_lua_problem){ .event = "hook_failed",
+          .group = group ? group->name : NULL,
+          .function = name_of(hook),
+          .request = visit ? reverst_visit_id(visit) : NULL,
+          .error = error });
 }
 
 /* ---- arguments ---- */
@@ -125,10 +131,11 @@ static void respond(struct rv_lua_hook *hook, reverst_visit *visit) {
 
   if (r == 0)
     return;
-  complain(hook, r == REVERST_ERR_INVALID
-                     ? "the response has a field that cannot be sent: a bad "
-                       "name or value, or one that only the proxy sets"
-                     : reverst_strerror(r));
+  complain(hook, visit,
+      r == REVERST_ERR_INVALID
+          ? "the response has a field that cannot be sent: a bad "
+            "name or value, or one that only the proxy sets"
+          : reverst_strerror(r));
   reverst_visit_fail(visit);
 }
 
@@ -139,8 +146,10 @@ static void decide(struct rv_lua_hook *hook, reverst_visit *visit) {
     reverst_visit_continue(visit);
   else if (!reverst_visit_continue_to(visit, hook->group_name))
     rv_lua_complain(hook->task.lua, &hook->routing->complaint,
-        "route_not_found", hook->group_name, "route",
-        "there is no group of this name");
+        &(struct rv_lua_problem){ .event = "route_not_found",
+            .group = hook->group_name,
+            .function = "route",
+            .error = "there is no group of this name" });
 }
 
 static void let_go(struct rv_lua_hook *hook) {
@@ -166,7 +175,7 @@ static void on_ended(struct rv_lua_task *task, const char *error) {
 
   let_go(hook);
   if (error && !task->cancelled)
-    complain(hook, error);
+    complain(hook, visit, error);
   if (visit && error)
     reverst_visit_fail(visit);
   else if (visit)

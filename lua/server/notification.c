@@ -27,8 +27,11 @@ struct notification {
 
 static void complain(
     struct rv_lua_group *group, const char *function, const char *error) {
-  rv_lua_complain(group->lua, &group->hook_complaint, "hook_failed",
-      group->name, function, error);
+  rv_lua_complain(group->lua, &group->hook_complaint,
+      &(struct rv_lua_problem){ .event = "hook_failed",
+          .group = group->name,
+          .function = function,
+          .error = error });
 }
 
 static int push_arguments(struct rv_lua_task *task, lua_State *L) {

@@ -178,8 +178,12 @@ reverst_tunnel *rv_lua_choose(
   if (call.request)
     call.request->visit = NULL;
   if (call.problem)
-    rv_lua_complain(lua, &group->policy_complaint, "policy_failed", group->name,
-        "balance", call.problem);
+    rv_lua_complain(lua, &group->policy_complaint,
+        &(struct rv_lua_problem){ .event = "policy_failed",
+            .group = group->name,
+            .function = "balance",
+            .request = reverst_visit_id(visit),
+            .error = call.problem });
   rv_lua_routing_unref(group->routing);
   return call.problem ? NULL : call.chosen;
 }

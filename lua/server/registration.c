@@ -71,8 +71,10 @@ static void on_ended(struct rv_lua_task *task, const char *error) {
     error = decision->reason;
   if (error && !task->cancelled)
     rv_lua_complain(task->lua, &authentication->group->auth_complaint,
-        "authenticate_failed", authentication->group->name, "authenticate",
-        error);
+        &(struct rv_lua_problem){ .event = "authenticate_failed",
+            .group = authentication->group->name,
+            .function = "authenticate",
+            .error = error });
   if (error)
     reverst_registration_fail(
         authentication->registration, "authenticate failed");

@@ -161,7 +161,11 @@ static void set_path(lua_State *L, reverst_visit *visit, const char *name) {
     luaL_error(L, "not enough memory");
     break;
   default:
-    luaL_error(L, "%s: a path that cannot be sent", name);
+    luaL_error(L,
+        "%s: %s that cannot be sent; it %shas visible ASCII characters only "
+        "(a blank is written %%20)",
+        name, strcmp(name, "query") == 0 ? "one" : "a path",
+        strcmp(name, "query") == 0 ? "" : "begins with \"/\", and ");
   }
 }
 

@@ -61,7 +61,7 @@ function even.random_choose(count)
   -- the call that a place was last picked in
   local picked, call = {}, 0
   return policy.new("random_choose", { count }, function(tunnels)
-    local best, least
+    local best, least, equals
     local all = #tunnels
     call = call + 1
     -- so many different ones (R. Floyd's way)
@@ -73,7 +73,14 @@ function even.random_choose(count)
       picked[i] = call
       local active = tunnels[i].active
       if not best or active < least then
-        best, least = tunnels[i], active
+        best, least, equals = tunnels[i], active, 1
+      elseif active == least then
+        -- the picked ones come roughly in their order: the first of equals
+        -- would have all that an idle group gets
+        equals = equals + 1
+        if random(equals) == 1 then
+          best = tunnels[i]
+        end
       end
     end
     return best

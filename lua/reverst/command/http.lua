@@ -7,6 +7,7 @@ local command = require "reverst.command"
 local core = require "reverst.core"
 local options = require "reverst.options"
 local origin_messages = require "reverst.origin_messages"
+local paths = require "reverst.paths"
 local reverst = require "reverst"
 local tunnel_messages = require "reverst.tunnel_messages"
 
@@ -108,10 +109,25 @@ local function start(values, address, service, tell)
   return reverst.start_client(settings)
 end
 
+local function unreadable_files(values)
+  local problems = {}
+  for _, key in ipairs { "ca_path", "origin_ca_path", "password_path",
+    "token_path" } do
+    local _, message = paths.read(values[key] or "/dev/null")
+    problems[#problems + 1] = message and flag_of(key) .. ": " .. message
+  end
+  return problems
+end
+
 function http.run(list)
   local values, status = read(list)
   if not values then
     return status
+  end
+  local problems = unreadable_files(values)
+  if #problems > 0 then
+    command.complain(http.name, problems)
+    return command.failure
   end
   local level = values["log.level"]
   -- below debug, the sentences here say what the entries would

@@ -50,14 +50,28 @@ local function log_start(server, settings)
   end
 end
 
+-- what is no file may have been meant as a command
+local function suggest_command(self, word)
+  local nearest = text.nearest(word, other_commands)
+  if nearest then
+    command.complain(self.name, { "did you mean: reverst " .. nearest })
+  elseif word:match "^%a+$" then
+    command.complain(self.name, { "nor is it a command: there are "
+      .. table.concat(other_commands, ", ") })
+  end
+end
+
 --- Reads the command line and all that it names, for reverst and reverst check.
 --- Gives the settings and the path of config.lua; or nil and the exit status,
 --- after everything was said.
 ---@param self table as for command.read
 ---@param list string[]
 function serve.load(self, list)
-  local values, parsed = command.read(self, list)
+  local values, parsed, given = command.read(self, list)
   if not values then
+    if given and given[1] and not paths.read(given[1]) then
+      suggest_command(self, given[1])
+    end
     return nil, parsed
   end
   local path = parsed.positional[1]
@@ -71,10 +85,8 @@ function serve.load(self, list)
     return settings, path
   end
   command.complain(self.name, problems)
-  local nearest = path and not paths.read(path)
-    and text.nearest(path, other_commands)
-  if nearest then
-    command.complain(self.name, { "did you mean: reverst " .. nearest })
+  if path and not paths.read(path) then
+    suggest_command(self, path)
   end
   return nil, command.failure
 end
