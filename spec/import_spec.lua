@@ -290,6 +290,7 @@ describe("a file of groups in YAML", function()
       ["<<: [a]"] = "1:6: << takes a mapping, or a list of mappings",
       [("["):rep(65) .. ("]"):rep(65)] =
         "1:65: it is nested more than 64 deep",
+      [("["):rep(1024 * 1024 - 1)] = "1:65: it is nested more than 64 deep",
       ["a: 'b"] = "1:6: found unexpected end of stream",
       ["a: b\n\1"] = "2:1: control characters are not allowed",
       ["a: \xff"] = "1:4: invalid leading UTF-8 octet",

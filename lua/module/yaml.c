@@ -10,6 +10,10 @@
 
 #include "lua/value/fields.h"
 
+/* As whoever reads the events allows: the time that libyaml takes grows with
+   the square of the depth. */
+enum { MAX_DEPTH = 64 };
+
 static const char type_name[] = "reverst.yaml_reader";
 
 /* A userdata, so that a Lua error leaves nothing behind. */
@@ -124,6 +128,28 @@ static int push_problem(lua_State *L, const yaml_parser_t *parser) {
   return 3;
 }
 
+static int nesting_of(yaml_event_type_t type) {
+  switch (type) {
+  case YAML_SEQUENCE_START_EVENT:
+  case YAML_MAPPING_START_EVENT:
+    return 1;
+  case YAML_SEQUENCE_END_EVENT:
+  case YAML_MAPPING_END_EVENT:
+    return -1;
+  default:
+    return 0;
+  }
+}
+
+static int push_too_deep(lua_State *L, const yaml_event_t *event) {
+  lua_pushnil(L);
+  lua_pushfstring(L, "it is nested more than %d deep", MAX_DEPTH);
+  lua_createtable(L, 0, 2);
+  rv_lua_set_integer(L, "line", (int64_t)event->start_mark.line + 1);
+  rv_lua_set_integer(L, "column", (int64_t)event->start_mark.column + 1);
+  return 3;
+}
+
 /* events(text): a list of tables with kind, line and column, and where there is
    one: anchor, tag, value, is_plain.  "end" ends a sequence, a mapping, a
    document and the whole. */
@@ -133,6 +159,7 @@ static int events(lua_State *L) {
   struct reader *reader = push_reader(L, text, length);
   yaml_event_type_t type;
   lua_Integer count = 0;
+  int depth = 0;
 
   lua_newtable(L);
   do {
@@ -140,6 +167,9 @@ static int events(lua_State *L) {
     if (!yaml_parser_parse(&reader->parser, &reader->event))
       return push_problem(L, &reader->parser);
     type = reader->event.type;
+    depth += nesting_of(type);
+    if (depth > MAX_DEPTH)
+      return push_too_deep(L, &reader->event);
     if (type != YAML_STREAM_START_EVENT) {
       push_event(L, &reader->event);
       lua_rawseti(L, -2, ++count);
