@@ -159,14 +159,14 @@ describe("a spawned task", function()
       collectgarbage()
       local before = collectgarbage "count"
       for i = 1, 10000 do
-        tasks[i] = reverst.spawn(reverst.sleep, 0.05)
+        tasks[i] = reverst.spawn(reverst.sleep, 3600)
       end
-      reverst.sleep(0.01)
+      reverst.sleep(0)
       local bytes = (collectgarbage "count" - before) * 1024 / 10000
       assert(bytes < 3000, bytes)
       local ok, message = pcall(reverst.spawn, function() end)
       assert(not ok and message:find "10000 spawned tasks already", message)
-      for _, task in ipairs(tasks) do assert(task:wait()) end
+      for _, task in ipairs(tasks) do task:cancel() end
       return (reverst.spawn(function() end):wait())
     ]])
   end)
