@@ -87,8 +87,8 @@ static void check_keys(lua_State *L, int index) {
     const char *key =
         lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
 
-    if (!key || (strcmp(key, "status") && strcmp(key, "headers") &&
-                    strcmp(key, "body"))) {
+    if (!key || (strcmp(key, "status") != 0 && strcmp(key, "headers") != 0 &&
+                    strcmp(key, "body") != 0)) {
       luaL_tolstring(L, -2, NULL);
       luaL_error(L, "a response has status, headers and body, and no %s \"%s\"",
           luaL_typename(L, -3), lua_tostring(L, -1));

@@ -88,7 +88,7 @@ static int collect(lua_State *L) {
 }
 
 static struct rv_lua_routing **push_owner(lua_State *L) {
-  struct rv_lua_routing **cell = lua_newuserdatauv(L, sizeof(*cell), 0);
+  struct rv_lua_routing **cell = lua_newuserdatauv(L, sizeof(void *), 0);
 
   *cell = NULL;
   if (luaL_newmetatable(L, "reverst.routing")) {

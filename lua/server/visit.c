@@ -42,7 +42,7 @@ const char *rv_lua_visit_check_text(lua_State *L, int index, const char *name) {
 
   if (!text)
     luaL_error(L, "%s: expected a text, got %s", name, luaL_typename(L, index));
-  if (strlen(text) != length)
+  else if (strlen(text) != length)
     luaL_error(L, "%s: the text has a byte of value zero", name);
   return text;
 }

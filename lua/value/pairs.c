@@ -30,8 +30,8 @@ const reverst_field *rv_lua_check_pairs(lua_State *L, int index) {
   count = lua_rawlen(L, index) / 2;
   fields = lua_newuserdatauv(L, (count + 1) * sizeof(*fields), 0);
   for (i = 0; i < count; ++i) {
-    fields[i].name = text_at(L, index, (lua_Integer)(2 * i + 1));
-    fields[i].value = text_at(L, index, (lua_Integer)(2 * i + 2));
+    fields[i].name = text_at(L, index, 2 * (lua_Integer)i + 1);
+    fields[i].value = text_at(L, index, 2 * (lua_Integer)i + 2);
   }
   fields[count] = (reverst_field){ 0 };
   return fields;
@@ -40,7 +40,7 @@ const reverst_field *rv_lua_check_pairs(lua_State *L, int index) {
 void rv_lua_add_pair(
     lua_State *L, size_t count, const char *name, const char *value) {
   lua_pushstring(L, name);
-  lua_rawseti(L, -2, (lua_Integer)(2 * count + 1));
+  lua_rawseti(L, -2, 2 * (lua_Integer)count + 1);
   lua_pushstring(L, value);
-  lua_rawseti(L, -2, (lua_Integer)(2 * count + 2));
+  lua_rawseti(L, -2, 2 * (lua_Integer)count + 2);
 }
