@@ -16,9 +16,12 @@ static struct rv_span behind(struct rv_span name, size_t length) {
 }
 
 static bool matches(struct rv_span pattern, struct rv_span host) {
-  const char *dot = memchr(host.data, '.', host.length);
+  const char *dot;
 
+  if (host.length == 0)
+    return false;
   if (pattern.length > 2 && memcmp(pattern.data, "*.", 2) == 0) {
+    dot = memchr(host.data, '.', host.length);
     if (dot == NULL || dot == host.data)
       return false;
     host = behind(host, (size_t)(dot - host.data));

@@ -135,8 +135,8 @@ typedef struct reverst_group_options {
   /* Registrations are wiped once they are decided: a tunnel is never asked
      about again. */
   bool forget_credentials;
-  reverst_choose choose; /* NULL: round robin */
   unsigned retries; /* after the first try: 2, at most 15; or REVERST_NONE */
+  reverst_choose choose; /* NULL: round robin */
   /* From the end of the request, or from when its tunnel takes no more of it,
      to the response head: none. */
   uint64_t response_timeout;
