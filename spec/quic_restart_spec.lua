@@ -226,3 +226,54 @@ describe("a server with many half-open connections", function()
     end
   end)
 end)
+
+describe("a server that is asked faster than it can answer", function()
+  local s
+
+  after_each(function()
+    s:free()
+  end)
+
+  local function dial()
+    return s.world:connect(s.client, s.server, {
+      ca = scene.certificate "localhost".certificate, name = "localhost" })
+  end
+
+  -- how many connections the server made
+  local function made()
+    return #s.world:peers(s.server)
+  end
+
+  it("lets all in, and does nothing for those who have given up", function()
+    s = scene.new()
+    assert.is_true(s:until_handshake())
+    s.world:set_pace(s.server, 200 * ms) -- five hellos in a second
+    local waiting, inside, dials = {}, 0, 100
+    for i = 1, 100 do
+      waiting[i] = dial()
+    end
+    while inside < 100 and made() + dials < 450 do
+      s.world:run(second)
+      for i, peer in pairs(waiting) do
+        if s.world:peer(peer).handshake then
+          waiting[i], inside = nil, inside + 1
+        elseif s.world:peer(peer).closed then
+          waiting[i], dials = dial(), dials + 1
+        end
+      end
+    end
+    assert.equal(100, inside)
+    assert.is_true(made() < 110)
+  end)
+
+  it("takes one hello in a turn, of one socket too", function()
+    s = scene.new { server = { strangers = true } }
+    assert.is_true(s:until_handshake())
+    s.world:set_pace(s.server, second)
+    for _ = 1, 10 do
+      dial()
+    end
+    s.world:run(2.5 * second // 1)
+    assert.is_true(made() <= 4)
+  end)
+end)

@@ -178,7 +178,9 @@ static bool is_reflector(const struct rv_address *address) {
 
 static void receive_long(struct rv_quic_endpoint *endpoint,
     const struct rv_datagram *datagram, const ngtcp2_version_cid *ids) {
+  const ngtcp2_cid *original_id;
   ngtcp2_pkt_hd header;
+  ngtcp2_cid id;
 
   if (!endpoint->server_tls || endpoint->closing || ids->version == 0 ||
       ngtcp2_accept(&header, datagram->data, datagram->length) != 0)
@@ -187,7 +189,9 @@ static void receive_long(struct rv_quic_endpoint *endpoint,
     rv_quic_send_version_negotiation(endpoint, datagram, ids);
   else if (!has_retry_token(&header) && must_retry(endpoint, datagram->remote))
     rv_quic_send_retry(endpoint, datagram, &header);
-  else
+  else if (rv_quic_newcomers_are_full(&endpoint->newcomers))
+    endpoint->stats.dropped++;
+  else if (check_token(endpoint, datagram, &header, &id, &original_id) == 0)
     rv_quic_newcomers_add(endpoint, datagram);
 }
 

@@ -5,11 +5,13 @@
 #include <stdlib.h>
 
 enum { MAX_NEWCOMERS = 2048 };
+#define PATIENCE (3 * RV_SECOND)
 
 struct newcomer {
   struct rv_list node;
   struct rv_address local, remote;
   struct rv_datagram datagram;
+  uint64_t came_at;
   uint8_t data[];
 };
 
@@ -26,20 +28,48 @@ static void forget(
   free(newcomer);
 }
 
-/* A hello may fill several datagrams. */
-static void take_next(struct rv_quic_endpoint *endpoint) {
+/* Were they taken all the same, whoever is served would have given up by then,
+   for as long as more come than can be served. */
+static void forget_old(struct rv_quic_endpoint *endpoint) {
   struct rv_quic_newcomers *newcomers = &endpoint->newcomers;
-  struct newcomer *newcomer = first(newcomers);
-  struct rv_address remote = newcomer->remote;
+  struct newcomer *newcomer;
+
+  while ((newcomer = first(newcomers)) &&
+         endpoint->engine->now - newcomer->came_at > PATIENCE) {
+    forget(newcomers, newcomer);
+    endpoint->stats.dropped++;
+  }
+}
+
+/* From there, of the same version, and with the same destination id. */
+static bool is_of_same_hello(
+    const struct newcomer *newcomer, const struct newcomer *other) {
+  size_t length = 1 + 4 + 1 + (size_t)newcomer->data[5];
+
+  return rv_address_equal(&newcomer->remote, &other->remote) &&
+         other->datagram.length >= length &&
+         memcmp(newcomer->data + 1, other->data + 1, length - 1) == 0;
+}
+
+/* A hello may fill several datagrams. */
+static void take_next(
+    struct rv_quic_endpoint *endpoint, struct newcomer *newcomer) {
+  struct rv_quic_newcomers *newcomers = &endpoint->newcomers;
+  struct newcomer *next;
+  bool goes_on;
 
   do {
     rv_quic_accept(endpoint, &newcomer->datagram);
     /* what was closed meanwhile has forgotten them all */
     if (first(newcomers) != newcomer)
       return;
+    next = newcomer->node.next == &newcomers->list
+               ? NULL
+               : rv_container_of(newcomer->node.next, struct newcomer, node);
+    goes_on = next && is_of_same_hello(newcomer, next);
     forget(newcomers, newcomer);
-    newcomer = first(newcomers);
-  } while (newcomer && rv_address_equal(&newcomer->remote, &remote));
+    newcomer = next;
+  } while (goes_on);
 }
 
 /* Cannot fail: a timer that has just fired finds room. */
@@ -47,8 +77,9 @@ static void on_fired(struct rv_timer *timer) {
   struct rv_quic_endpoint *endpoint =
       rv_container_of(timer, struct rv_quic_endpoint, newcomers.timer);
 
+  forget_old(endpoint);
   if (first(&endpoint->newcomers))
-    take_next(endpoint);
+    take_next(endpoint, first(&endpoint->newcomers));
   if (first(&endpoint->newcomers))
     (void)rv_timer_set(&endpoint->engine->timers, timer, endpoint->engine->now);
 }
@@ -58,13 +89,17 @@ void rv_quic_newcomers_init(struct rv_quic_endpoint *endpoint) {
   rv_timer_init(&endpoint->newcomers.timer, on_fired);
 }
 
+bool rv_quic_newcomers_are_full(const struct rv_quic_newcomers *newcomers) {
+  return newcomers->count >= MAX_NEWCOMERS;
+}
+
 void rv_quic_newcomers_add(
     struct rv_quic_endpoint *endpoint, const struct rv_datagram *datagram) {
   struct rv_quic_newcomers *newcomers = &endpoint->newcomers;
   struct rv_engine *engine = endpoint->engine;
   struct newcomer *newcomer = NULL;
 
-  if (newcomers->count < MAX_NEWCOMERS &&
+  if (!rv_quic_newcomers_are_full(newcomers) &&
       rv_timer_set(&engine->timers, &newcomers->timer, engine->now) == 0)
     newcomer = malloc(sizeof(*newcomer) + datagram->length);
   if (!newcomer) {
@@ -75,6 +110,7 @@ void rv_quic_newcomers_add(
     .local = *datagram->local,
     .remote = *datagram->remote,
     .datagram = *datagram,
+    .came_at = engine->now,
   };
   newcomer->datagram.local = &newcomer->local;
   newcomer->datagram.remote = &newcomer->remote;

@@ -19,8 +19,11 @@ struct rv_quic_newcomers {
 
 void rv_quic_newcomers_init(struct rv_quic_endpoint *endpoint);
 
-/* Copies the datagram, which rv_quic_accept gets later. Where there are too
-   many, or no memory, it is lost as on any way. */
+bool rv_quic_newcomers_are_full(const struct rv_quic_newcomers *newcomers);
+
+/* Copies the datagram, which rv_quic_accept gets within three seconds. If that
+   cannot be, or they are full, or there is no memory, it is lost as on any way:
+   who sent it sends it again, or has given up. */
 void rv_quic_newcomers_add(
     struct rv_quic_endpoint *endpoint, const struct rv_datagram *datagram);
 

@@ -336,6 +336,13 @@ static int world_socket(lua_State *L) {
   return 0;
 }
 
+/* world:set_pace(endpoint, nanoseconds): how often it looks at its timers */
+static int world_set_pace(lua_State *L) {
+  simnet_host_set_pace(
+      quic_world_check_endpoint(L, 2)->host, (uint64_t)luaL_checkinteger(L, 3));
+  return 0;
+}
+
 /* world:inject(to, from, bytes) */
 static int world_inject(lua_State *L) {
   struct endpoint *to = quic_world_check_endpoint(L, 2),
@@ -493,6 +500,7 @@ static const luaL_Reg world_methods[] = {
   { "close_endpoint", world_close_endpoint },
   { "peers", world_peers },
   { "socket", world_socket },
+  { "set_pace", world_set_pace },
   { "inject", world_inject },
   { "in_flight", world_in_flight },
   { "set_short", world_set_short },

@@ -22,6 +22,7 @@ struct simnet_host {
   struct simnet *net;
   struct rv_engine engine;
   uint64_t random;
+  uint64_t pace, busy_until;
 };
 
 struct simnet_socket {
@@ -288,6 +289,10 @@ struct rv_engine *simnet_host_engine(struct simnet_host *host) {
   return &host->engine;
 }
 
+void simnet_host_set_pace(struct simnet_host *host, uint64_t nanoseconds) {
+  host->pace = nanoseconds;
+}
+
 /* ---- time ---- */
 
 struct simnet *simnet_new(uint64_t seed) {
@@ -344,8 +349,11 @@ static uint64_t next_time(const struct simnet *net) {
   uint64_t next = net->count > 0 ? net->queue[0]->time : RV_NEVER;
 
   for (size_t i = 0; i < net->host_count; ++i) {
-    uint64_t timer = rv_timers_next(&net->hosts[i]->engine.timers);
+    const struct simnet_host *host = net->hosts[i];
+    uint64_t timer = rv_timers_next(&host->engine.timers);
 
+    if (timer < host->busy_until)
+      timer = host->busy_until;
     if (timer < next)
       next = timer;
   }
@@ -362,6 +370,14 @@ static void advance(struct simnet *net, uint64_t time) {
   }
 }
 
+static void run_timers(const struct simnet *net, struct simnet_host *host) {
+  host->engine.now = net->now;
+  if (host->busy_until > net->now)
+    return;
+  rv_timers_run(&host->engine.timers, net->now);
+  host->busy_until = net->now + host->pace;
+}
+
 bool simnet_step(struct simnet *net, uint64_t limit) {
   uint64_t next;
 
@@ -376,10 +392,8 @@ bool simnet_step(struct simnet *net, uint64_t limit) {
   advance(net, next);
   while (net->count > 0 && net->queue[0]->time <= net->now)
     deliver(net, pop(net));
-  for (size_t i = 0; i < net->host_count; ++i) {
-    net->hosts[i]->engine.now = net->now;
-    rv_timers_run(&net->hosts[i]->engine.timers, net->now);
-  }
+  for (size_t i = 0; i < net->host_count; ++i)
+    run_timers(net, net->hosts[i]);
   return true;
 }
 

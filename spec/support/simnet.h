@@ -30,6 +30,8 @@ uint64_t simnet_random(struct simnet *net);
 struct simnet_host *simnet_host_new(
     struct simnet *net, const struct rv_engine_options *options);
 struct rv_engine *simnet_host_engine(struct simnet_host *host);
+/* It looks at its timers no more often than this; 0: whenever they are due. */
+void simnet_host_set_pace(struct simnet_host *host, uint64_t nanoseconds);
 
 struct simnet_socket_options {
   struct simnet_host *host;
