@@ -46,12 +46,16 @@ lua_memory() {
   curl --silent --fail --max-time 10 -H "Host: memory.test" "http://$front/"
 }
 
-# wait_until NAME VALUE: a counter of the server has that value
+# wait_until NAME VALUE: a counter of the server has that value; fails when it
+# stands still for two minutes
 wait_until() {
-  local deadline=$((SECONDS + 120))
-  until [ "$(of_server stats "$1")" = "$2" ]; do
+  local now before='' deadline=$((SECONDS + 120))
+  until now=$(of_server stats "$1") && [ "$now" = "$2" ]; do
+    [ "$now" = "$before" ] || deadline=$((SECONDS + 120))
+    before=$now
     [ "$SECONDS" -lt "$deadline" ] || {
-      echo "$1 is $(of_server stats "$1") instead of $2" >&2
+      echo "$1 stays $now instead of $2; the clients are at:" >&2
+      ps -o pid,stat,time,args -p "$(IFS=,; echo "${children[*]}")" >&2
       return 1
     }
     sleep 0.2

@@ -104,7 +104,8 @@ static void on_pace(evutil_socket_t fd, short what, void *user_data) {
     event_del(program->pace);
 }
 
-/* One that did not get in tries again at once, as a new client. */
+/* One that did not get in tries again at once, as a new client, where so many
+   are to be on their way at any time; else when a client does by itself. */
 static void on_disconnected(reverst_client *client,
     const reverst_disconnect *disconnect, void *user_data) {
   struct tunnel *tunnel = user_data;
@@ -116,6 +117,8 @@ static void on_disconnected(reverst_client *client,
     return;
   }
   ++tunnel->program->refused;
+  if (tunnel->program->pace)
+    return;
   reverst_client_close(client, NULL, NULL);
   dial(tunnel);
 }
