@@ -2,7 +2,7 @@
 # TABLE.
 # MODULES: paths below FOLDER, separated by "|".
 # reverst/auth.lua is the module "reverst.auth", reverst/init.lua "reverst" and
-# "reverst.init".
+# "reverst.init"; so in folders below.
 # CHUNK: what messages call a module: "name" (=reverst.auth), or "path"
 # (@reverst/auth.lua).
 cmake_minimum_required(VERSION 3.22)

@@ -157,7 +157,7 @@ describe("credentials", function()
   end)
 
   it("are what a client registers with", function()
-    local client_settings = require "reverst.client_settings"
+    local client_settings = require "reverst.client.settings"
     local settings = assert(client_settings.check {
       origin = "8080", credentials = auth.basic_credentials("user", "pass"),
     })

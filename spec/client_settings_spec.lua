@@ -1,10 +1,10 @@
 -- What a tunnel client is told by flags, variables or a script, and what it
 -- tells people.
 
-local arguments = require "reverst.arguments"
-local client_settings = require "reverst.client_settings"
-local options = require "reverst.options"
-local tunnel_messages = require "reverst.tunnel_messages"
+local arguments = require "reverst.config.arguments"
+local client_settings = require "reverst.client.settings"
+local options = require "reverst.config.options"
+local tunnel_messages = require "reverst.client.tunnel_messages"
 
 local SECOND = 1000000000
 

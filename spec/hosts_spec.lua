@@ -1,7 +1,7 @@
 -- The hosts of a group: what a configuration takes, a server takes, too.
 
 local host = require "host"
-local hosts = require "reverst.hosts"
+local hosts = require "reverst.config.hosts"
 local programs = require "programs"
 local World = require "world"
 

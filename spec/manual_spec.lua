@@ -2,7 +2,7 @@
 -- With REVERST_UPDATE_MANUAL=1 the lists in the pages are made anew.
 
 local manual = require "manual"
-local options = require "reverst.options"
+local options = require "reverst.config.options"
 local programs = require "programs"
 
 local pages = {

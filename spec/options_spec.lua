@@ -1,10 +1,10 @@
 -- The table of options, and what is made of it: flags, environment, --help.
 
-local arguments = require "reverst.arguments"
-local check = require "reverst.check"
-local duration = require "reverst.duration"
-local options = require "reverst.options"
-local text = require "reverst.text"
+local arguments = require "reverst.config.arguments"
+local check = require "reverst.config.check"
+local duration = require "reverst.base.duration"
+local options = require "reverst.config.options"
+local text = require "reverst.base.text"
 
 local function parse(...)
   return arguments.parse(options.server, { ... })

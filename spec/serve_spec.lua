@@ -325,7 +325,7 @@ describe("a client that answers itself", function()
 end)
 
 describe("an option of reverst.client", function()
-  local client_settings = require "reverst.client_settings"
+  local client_settings = require "reverst.client.settings"
 
   it("says how requests are answered: in one way", function()
     local function problems(options)

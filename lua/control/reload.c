@@ -44,7 +44,7 @@ static void keep_answer(lua_State *L, struct attempt *attempt) {
 
 static void push_function(lua_State *L, const char *name) {
   lua_getglobal(L, "require");
-  lua_pushliteral(L, "reverst.reload");
+  lua_pushliteral(L, "reverst.control.reload");
   lua_call(L, 1, 1);
   lua_getfield(L, -1, name);
 }

@@ -8,12 +8,12 @@
 
 struct rv_lua_lineage;
 
-/* Makes an engine that calls reverst.reload.run(module, arguments) as the first
-   one was started, and answers all wishes with what it gives.  Good: it becomes
-   the current one, and the other is retired.  Bad: it is retired itself, and
-   what it had adopted is given back.  What goes wrong after the server has got
-   its groups is a problem in the answer, but that engine stays. No Lua may be
-   running. */
+/* Makes an engine that calls reverst.control.reload.run(module, arguments) as
+   the first one was started, and answers all wishes with what it gives.  Good:
+   it becomes the current one, and the other is retired.  Bad: it is retired
+   itself, and what it had adopted is given back.  What goes wrong after the
+   server has got its groups is a problem in the answer, but that engine stays.
+   No Lua may be running. */
 void rv_lua_reload_now(struct rv_lua_lineage *lineage);
 
 /* Lua: adopt(type): a handle of what the engine before runs and has a record

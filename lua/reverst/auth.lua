@@ -6,8 +6,8 @@
 
 local credentials = require "reverst.auth.credentials"
 local strategy = require "reverst.auth.strategy"
-local raise = require "reverst.raise"
-local text = require "reverst.text"
+local raise = require "reverst.base.raise"
+local text = require "reverst.base.text"
 
 ---@class reverst.Registration
 ---@field group string

@@ -8,7 +8,7 @@ local keyed = require "reverst.balance.keyed"
 local lenient = require "reverst.balance.lenient"
 local policy = require "reverst.balance.policy"
 local sticky = require "reverst.balance.sticky"
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 
 ---@class reverst.Tunnel
 ---@field id integer no other tunnel of this process ever has it

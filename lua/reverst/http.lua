@@ -1,10 +1,10 @@
 -- HTTP requests to other services, in functions that may wait.
 
 local core = require "reverst.core"
-local duration = require "reverst.duration"
-local headers = require "reverst.headers"
-local size = require "reverst.size"
-local text = require "reverst.text"
+local duration = require "reverst.base.duration"
+local headers = require "reverst.base.headers"
+local size = require "reverst.base.size"
+local text = require "reverst.base.text"
 
 ---@class reverst.HttpOptions
 ---@field url? string "https://host/path", "http://unix:/run/app.sock:/path"

@@ -2,11 +2,11 @@
 
 local auth = require "reverst.auth"
 local balance = require "reverst.balance"
-local client_settings = require "reverst.client_settings"
+local client_settings = require "reverst.client.settings"
 local config = require "reverst.config"
 local core = require "reverst.core"
-local script = require "reverst.script"
-local text = require "reverst.text"
+local script = require "reverst.base.script"
+local text = require "reverst.base.text"
 
 ---@class reverst
 ---@field version string

@@ -2,10 +2,10 @@
 -- gives them, and what it makes of their answers.
 
 local balance = require "reverst.balance"
-local chunk = require "reverst.chunk"
+local chunk = require "reverst.config.chunk"
 local crypto = require "reverst.crypto"
 local decision = require "reverst.decision"
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 
 ---@class reverst.testing
 local testing = {}

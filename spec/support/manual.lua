@@ -1,6 +1,6 @@
 -- The lists of options in the manual pages, made from the table of options.
 
-local options = require "reverst.options"
+local options = require "reverst.config.options"
 
 local manual = {}
 

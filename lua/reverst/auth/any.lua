@@ -2,7 +2,7 @@
 
 local members = require "reverst.auth.members"
 local strategy = require "reverst.auth.strategy"
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 
 local function contains(list, wanted)
   for _, value in ipairs(list) do

@@ -1,9 +1,9 @@
 -- auth.external: asks an HTTP service, by one GET for each registration.
 
-local duration = require "reverst.duration"
-local paths = require "reverst.paths"
+local duration = require "reverst.base.duration"
+local paths = require "reverst.base.paths"
 local strategy = require "reverst.auth.strategy"
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 
 ---@class reverst.ExternalOptions
 ---@field endpoint string "https://auth.example.com/tunnels"

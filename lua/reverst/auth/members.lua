@@ -1,7 +1,7 @@
 -- The members of auth.any and auth.all.
 
 local strategy = require "reverst.auth.strategy"
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 
 local members = {}
 

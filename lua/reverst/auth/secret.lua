@@ -2,10 +2,10 @@
 
 local crypto = require "reverst.crypto"
 local file = require "reverst.file"
-local paths = require "reverst.paths"
-local sources = require "reverst.sources"
+local paths = require "reverst.base.paths"
+local sources = require "reverst.base.sources"
 local strategy = require "reverst.auth.strategy"
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 
 local secret = {}
 

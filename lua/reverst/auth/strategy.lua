@@ -2,8 +2,8 @@
 -- about.
 
 local fingerprint = require "reverst.fingerprint"
-local raise = require "reverst.raise"
-local text = require "reverst.text"
+local raise = require "reverst.base.raise"
+local text = require "reverst.base.text"
 
 local strategy = {
   --- The names of the functions that make strategies, by themselves.

@@ -1,8 +1,8 @@
 -- Checks what the constructors of policies were given.  A mistake is an error of
 -- the line of the configuration that made it.
 
-local raise = require "reverst.raise"
-local text = require "reverst.text"
+local raise = require "reverst.base.raise"
+local text = require "reverst.base.text"
 
 local arguments = {}
 

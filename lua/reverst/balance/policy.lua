@@ -1,7 +1,7 @@
 -- What policies have in common: how they are made, called and found by name.
 
 local arguments = require "reverst.balance.arguments"
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 
 local policy = {}
 

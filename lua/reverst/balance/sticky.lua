@@ -4,7 +4,7 @@
 
 local arguments = require "reverst.balance.arguments"
 local crypto = require "reverst.crypto"
-local paths = require "reverst.paths"
+local paths = require "reverst.base.paths"
 local policy = require "reverst.balance.policy"
 local rendezvous = require "reverst.balance.rendezvous"
 

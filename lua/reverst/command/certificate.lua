@@ -1,10 +1,10 @@
 -- reverst certificate NAME: a self-signed certificate to try with.
 
-local arguments = require "reverst.arguments"
-local check = require "reverst.check"
+local arguments = require "reverst.config.arguments"
+local check = require "reverst.config.check"
 local command = require "reverst.command"
 local core = require "reverst.core"
-local options = require "reverst.options"
+local options = require "reverst.config.options"
 
 local certificate = {
   name = "reverst certificate",

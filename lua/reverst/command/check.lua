@@ -4,10 +4,10 @@ local auth = require "reverst.auth"
 local balance = require "reverst.balance"
 local command = require "reverst.command"
 local core = require "reverst.core"
-local options = require "reverst.options"
+local options = require "reverst.config.options"
 local serve = require "reverst.command.serve"
-local serving = require "reverst.serving"
-local text = require "reverst.text"
+local serving = require "reverst.control.serving"
+local text = require "reverst.base.text"
 
 local check = {
   name = "reverst check",

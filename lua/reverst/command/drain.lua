@@ -1,6 +1,6 @@
 -- reverst drain: ends a server as SIGTERM does.
 
-local control_client = require "reverst.control_client"
+local control_client = require "reverst.command.control_client"
 
 local drain = {
   name = "reverst drain",

@@ -1,15 +1,15 @@
 -- reverst http ADDRESS: exposes a local HTTP service.
 
-local arguments = require "reverst.arguments"
-local check = require "reverst.check"
-local client_settings = require "reverst.client_settings"
+local arguments = require "reverst.config.arguments"
+local check = require "reverst.config.check"
+local client_settings = require "reverst.client.settings"
 local command = require "reverst.command"
 local core = require "reverst.core"
-local options = require "reverst.options"
-local origin_messages = require "reverst.origin_messages"
-local paths = require "reverst.paths"
+local options = require "reverst.config.options"
+local origin_messages = require "reverst.client.origin_messages"
+local paths = require "reverst.base.paths"
 local reverst = require "reverst"
-local tunnel_messages = require "reverst.tunnel_messages"
+local tunnel_messages = require "reverst.client.tunnel_messages"
 
 local http = {
   name = "reverst http",

@@ -1,10 +1,10 @@
 -- reverst import groups.yml: a groups file of the Go original as config.lua.
 
 local command = require "reverst.command"
-local options = require "reverst.options"
-local paths = require "reverst.paths"
+local options = require "reverst.config.options"
+local paths = require "reverst.base.paths"
 local read = require "reverst.import.read"
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 local write = require "reverst.import.write"
 local yaml = require "reverst.import.yaml"
 

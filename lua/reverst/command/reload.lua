@@ -1,6 +1,6 @@
 -- reverst reload: has a server read its configuration anew.
 
-local control_client = require "reverst.control_client"
+local control_client = require "reverst.command.control_client"
 
 local reload = {
   name = "reverst reload",

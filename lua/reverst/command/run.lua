@@ -1,11 +1,11 @@
 -- reverst run script.lua: a script with the project's modules.
 
-local arguments = require "reverst.arguments"
+local arguments = require "reverst.config.arguments"
 local command = require "reverst.command"
 local core = require "reverst.core"
-local options = require "reverst.options"
-local paths = require "reverst.paths"
-local script = require "reverst.script"
+local options = require "reverst.config.options"
+local paths = require "reverst.base.paths"
+local script = require "reverst.base.script"
 
 local run = {
   name = "reverst run",

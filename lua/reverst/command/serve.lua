@@ -6,11 +6,11 @@ local command = require "reverst.command"
 local config = require "reverst.config"
 local core = require "reverst.core"
 local log = require "reverst.log"
-local options = require "reverst.options"
-local paths = require "reverst.paths"
+local options = require "reverst.config.options"
+local paths = require "reverst.base.paths"
 local reverst = require "reverst"
-local serving = require "reverst.serving"
-local text = require "reverst.text"
+local serving = require "reverst.control.serving"
+local text = require "reverst.base.text"
 
 local serve = {
   name = "reverst",
@@ -115,7 +115,7 @@ function serve.run(list)
   log_start(server, settings)
 end
 
---- The same arguments once more, while a server runs; see reverst.reload.
+--- The same arguments once more, while a server runs; see reverst.control.reload.
 function serve.reload(list)
   return serving.reload(list)
 end

@@ -1,7 +1,7 @@
 -- reverst stats: the counters of a server.
 
-local control_client = require "reverst.control_client"
-local text = require "reverst.text"
+local control_client = require "reverst.command.control_client"
+local text = require "reverst.base.text"
 
 local stats = {
   name = "reverst stats",

@@ -1,7 +1,7 @@
 -- reverst status: what a server is doing.
 
-local control_client = require "reverst.control_client"
-local text = require "reverst.text"
+local control_client = require "reverst.command.control_client"
+local text = require "reverst.base.text"
 
 local status = {
   name = "reverst status",

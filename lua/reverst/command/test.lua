@@ -2,7 +2,7 @@
 
 local command = require "reverst.command"
 local core = require "reverst.core"
-local script = require "reverst.script"
+local script = require "reverst.base.script"
 
 local test = {
   name = "reverst test",

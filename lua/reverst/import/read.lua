@@ -1,8 +1,8 @@
 -- What a groups file of the Go original says, and what of it is wrong, is
 -- ignored, or cannot be carried over.
 
-local check = require "reverst.check"
-local text = require "reverst.text"
+local check = require "reverst.config.check"
+local text = require "reverst.base.text"
 
 ---@class reverst.import.Remark
 ---@field line integer

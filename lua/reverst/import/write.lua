@@ -1,6 +1,6 @@
 -- Writes groups as a configuration in Lua.
 
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 
 local write = {}
 

@@ -1,7 +1,7 @@
 -- Reads YAML as far as files of groups have it, and strictly: a key comes once,
 -- and what aliases repeat has a bound.  Every node knows its place.
 
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 local yaml_events = require "reverst.yaml_events"
 
 ---@class reverst.import.Node

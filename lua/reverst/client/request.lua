@@ -1,8 +1,8 @@
 -- Requests that a client answers itself: what `handle` of reverst.client gets.
 
-local headers = require "reverst.headers"
-local size = require "reverst.size"
-local text = require "reverst.text"
+local headers = require "reverst.base.headers"
+local size = require "reverst.base.size"
+local text = require "reverst.base.text"
 
 ---@class reverst.Response
 ---@field status? integer 200 to 599; default 200

@@ -1,6 +1,6 @@
 -- Errors of Lua in a configuration, told so that people know what to do.
 
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 
 local lua_errors = {}
 

@@ -2,8 +2,8 @@
 -- without keeping that, or any secret.
 
 local fingerprint = require "reverst.fingerprint"
-local options = require "reverst.options"
-local paths = require "reverst.paths"
+local options = require "reverst.config.options"
+local paths = require "reverst.base.paths"
 
 local record = {}
 

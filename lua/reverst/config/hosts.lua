@@ -1,7 +1,7 @@
 -- The hosts of a group: exact names, "*.example.com", "*".
 
-local address = require "reverst.address"
-local text = require "reverst.text"
+local address = require "reverst.config.address"
+local text = require "reverst.base.text"
 
 local hosts = {}
 

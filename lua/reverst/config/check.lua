@@ -1,14 +1,14 @@
 -- Checks one value of an option, by the type in its row.  Each returns the
 -- value as the program uses it; or nil and what is wrong, with a cure.
 
-local address = require "reverst.address"
+local address = require "reverst.config.address"
 local auth = require "reverst.auth"
 local balance = require "reverst.balance"
-local duration = require "reverst.duration"
-local hosts = require "reverst.hosts"
-local paths = require "reverst.paths"
-local size = require "reverst.size"
-local text = require "reverst.text"
+local duration = require "reverst.base.duration"
+local hosts = require "reverst.config.hosts"
+local paths = require "reverst.base.paths"
+local size = require "reverst.base.size"
+local text = require "reverst.base.text"
 
 local check = {}
 local types = {}

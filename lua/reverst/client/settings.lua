@@ -1,12 +1,12 @@
 -- What a client is started with: checked by the table of options, and made
 -- ready for reverst.core.
 
-local arguments = require "reverst.arguments"
-local check = require "reverst.check"
+local arguments = require "reverst.config.arguments"
+local check = require "reverst.config.check"
 local credentials = require "reverst.auth.credentials"
-local options = require "reverst.options"
-local request = require "reverst.request"
-local text = require "reverst.text"
+local options = require "reverst.config.options"
+local request = require "reverst.client.request"
+local text = require "reverst.base.text"
 
 ---@class reverst.ClientOptions
 ---@field address? string the server's tunnel address; default "127.0.0.1:7171"

@@ -1,7 +1,7 @@
 -- What reverst config.lua runs: told to the control socket, watched, and
 -- replaced by what the files say later.
 
-local arguments = require "reverst.arguments"
+local arguments = require "reverst.config.arguments"
 local auth = require "reverst.auth"
 local balance = require "reverst.balance"
 local config = require "reverst.config"
@@ -9,11 +9,11 @@ local control = require "reverst.control"
 local core = require "reverst.core"
 local json = require "reverst.json"
 local log = require "reverst.log"
-local options = require "reverst.options"
-local record = require "reverst.record"
+local options = require "reverst.config.options"
+local record = require "reverst.control.record"
 local reverst = require "reverst"
-local sources = require "reverst.sources"
-local text = require "reverst.text"
+local sources = require "reverst.base.sources"
+local text = require "reverst.base.text"
 
 local serving = {}
 
@@ -169,7 +169,7 @@ local function log_groups(settings)
   end
 end
 
---- For a reload, see reverst.reload.
+--- For a reload, see reverst.control.reload.
 ---@param list string[] the arguments
 ---@return table|nil result
 ---@return string[]|nil problems

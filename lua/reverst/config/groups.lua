@@ -1,9 +1,9 @@
 -- Checks the groups of a configuration.
 
-local check = require "reverst.check"
-local options = require "reverst.options"
-local rows = require "reverst.rows"
-local text = require "reverst.text"
+local check = require "reverst.config.check"
+local options = require "reverst.config.options"
+local rows = require "reverst.config.rows"
+local text = require "reverst.base.text"
 
 local groups = {}
 

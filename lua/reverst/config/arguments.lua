@@ -1,8 +1,8 @@
 -- A command line, by a table of options: its flags, the environment, --help.
 
-local check = require "reverst.check"
-local options = require "reverst.options"
-local text = require "reverst.text"
+local check = require "reverst.config.check"
+local options = require "reverst.config.options"
+local text = require "reverst.base.text"
 
 local arguments = {}
 

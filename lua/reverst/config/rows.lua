@@ -1,10 +1,10 @@
--- Checks a table by the rows of options.lua.
+-- Checks a table by the rows of reverst.config.options.
 
-local absent = require "reverst.absent"
-local check = require "reverst.check"
-local options = require "reverst.options"
-local paths = require "reverst.paths"
-local text = require "reverst.text"
+local absent = require "reverst.config.absent"
+local check = require "reverst.config.check"
+local options = require "reverst.config.options"
+local paths = require "reverst.base.paths"
+local text = require "reverst.base.text"
 
 local rows = {}
 

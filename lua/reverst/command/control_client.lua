@@ -1,13 +1,13 @@
 -- What reverst reload, status, stats and drain have in common: they find the
 -- control socket of a server, and ask.
 
-local arguments = require "reverst.arguments"
-local chunk = require "reverst.chunk"
+local arguments = require "reverst.config.arguments"
+local chunk = require "reverst.config.chunk"
 local command = require "reverst.command"
 local core = require "reverst.core"
 local json = require "reverst.json"
-local options = require "reverst.options"
-local paths = require "reverst.paths"
+local options = require "reverst.config.options"
+local paths = require "reverst.base.paths"
 
 local client = {}
 

@@ -3,7 +3,7 @@
 
 local core = require "reverst.core"
 local json = require "reverst.json"
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 
 local control = {}
 

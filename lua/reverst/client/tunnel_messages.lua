@@ -1,6 +1,6 @@
 -- What people are told about a tunnel: each thing once, with its cure.
 
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 
 local Messages = {}
 Messages.__index = Messages

@@ -1,7 +1,7 @@
 -- What people are told about the service that a client stands in front of: each
 -- thing once, with its cure.  Several tunnels may share it.
 
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 
 local Messages = {}
 Messages.__index = Messages

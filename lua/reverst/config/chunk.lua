@@ -1,8 +1,8 @@
 -- Runs a Lua file that returns a table: a configuration, or its groups.
 
-local lua_errors = require "reverst.lua_errors"
-local paths = require "reverst.paths"
-local sources = require "reverst.sources"
+local lua_errors = require "reverst.config.lua_errors"
+local paths = require "reverst.base.paths"
+local sources = require "reverst.base.sources"
 
 local chunk = {}
 

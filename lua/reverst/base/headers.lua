@@ -1,7 +1,7 @@
 -- Fields of messages: tables for scripts, lists of names and values in turns
 -- for reverst.core.
 
-local text = require "reverst.text"
+local text = require "reverst.base.text"
 
 local headers = {}
 

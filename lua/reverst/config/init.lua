@@ -1,11 +1,11 @@
 -- Loads config.lua, checks all of it, and joins it with flags and environment.
 
-local chunk = require "reverst.chunk"
-local groups = require "reverst.groups"
-local options = require "reverst.options"
-local paths = require "reverst.paths"
-local rows = require "reverst.rows"
-local text = require "reverst.text"
+local chunk = require "reverst.config.chunk"
+local groups = require "reverst.config.groups"
+local options = require "reverst.config.options"
+local paths = require "reverst.base.paths"
+local rows = require "reverst.config.rows"
+local text = require "reverst.base.text"
 
 -- What config.lua returns.  A duration is "30s", "1m30s", "500ms" or a number
 -- of seconds; false is off.  A size is "64KiB", "10MB" or a number of bytes.

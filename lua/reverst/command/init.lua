@@ -1,7 +1,7 @@
 -- What the commands of the host share: reading their arguments, and telling
 -- people what is wrong.
 
-local arguments = require "reverst.arguments"
+local arguments = require "reverst.config.arguments"
 local core = require "reverst.core"
 
 local command = {}
