@@ -199,7 +199,7 @@ describe("a client in Lua", function()
           credentials = credentials,
           on_connected = function() print "connected" client:close() end,
           on_disconnected = function(event)
-            print(event.reason) client:close()
+            print(event.reason .. ": " .. event.error) client:close()
           end })
       end
       start(auth.basic_credentials("u", "p"))
@@ -210,6 +210,7 @@ describe("a client in Lua", function()
     local status, output = host.run { "run", script }
     assert.equal(0, status)
     assert.equal(2, select(2, output:gsub("connected\n", "")))
-    assert.equal(2, select(2, output:gsub("unauthorized\n", "")))
+    assert.equal(2, select(2, output:gsub(
+      "unauthorized: the server refused the registration\n", "")))
   end)
 end)

@@ -18,11 +18,19 @@ static void set_timer(
 
 /* ---- losses ---- */
 
+const char *reverst_disconnect_text(const reverst_disconnect *disconnect) {
+  if (disconnect->refused)
+    return "the server refused the registration";
+  return disconnect->error == REVERST_ERR_CLOSED
+             ? "the server closed the tunnel"
+             : reverst_strerror(disconnect->error);
+}
+
 static void log_loss(const struct reverst_client *client,
     enum reverst_log_level level, const reverst_disconnect *loss,
     uint64_t wait) {
   rv_log(client->engine, level, "disconnected",
-      rv_log_text("error", reverst_strerror(loss->error)),
+      rv_log_text("error", reverst_disconnect_text(loss)),
       rv_log_number("refused", loss->refused),
       rv_log_number("code", (int64_t)loss->code),
       rv_log_text("reason", loss->reason ? loss->reason : ""),

@@ -83,7 +83,7 @@ static void on_connected(reverst_client *client, void *user_data) {
 static void on_disconnected(reverst_client *client,
     const reverst_disconnect *disconnect, void *user_data) {
   (void)client;
-  fprintf(stderr, "no tunnel: %s\n", reverst_strerror(disconnect->error));
+  fprintf(stderr, "no tunnel: %s\n", reverst_disconnect_text(disconnect));
   stop(user_data);
 }
 

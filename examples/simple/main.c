@@ -44,7 +44,7 @@ static void on_disconnected(reverst_client *client,
   (void)client;
   (void)user_data;
   fprintf(stderr, "no tunnel: %s%s%s; next try in %" PRIu64 " s\n",
-      reverst_strerror(disconnect->error), disconnect->refused ? ": " : "",
+      reverst_disconnect_text(disconnect), disconnect->refused ? ": " : "",
       disconnect->refused ? disconnect->reason : "",
       disconnect->retry_in / 1000000000U);
 }

@@ -34,6 +34,14 @@ struct event_task {
   uint64_t retry_in;
 };
 
+static const char *text_of(const struct event_task *event) {
+  return event->is_of_origin ? reverst_strerror(event->error)
+                             : reverst_disconnect_text(&(reverst_disconnect){
+                                   .error = event->error,
+                                   .refused = event->refused,
+                               });
+}
+
 static int push_event(struct rv_lua_task *task, lua_State *L) {
   const struct event_task *event = (const struct event_task *)task;
 
@@ -41,7 +49,7 @@ static int push_event(struct rv_lua_task *task, lua_State *L) {
     return 0;
   lua_createtable(L, 0, 5);
   rv_lua_set_text(L, "reason", event->reason);
-  rv_lua_set_text(L, "error", reverst_strerror(event->error));
+  rv_lua_set_text(L, "error", text_of(event));
   rv_lua_set_text(L, "code", reverst_error_name(event->error));
   if (event->is_of_origin)
     return 1;

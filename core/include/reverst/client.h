@@ -52,6 +52,9 @@ typedef struct reverst_disconnect {
   uint64_t retry_in;
 } reverst_disconnect;
 
+/* What happened, in a few words; the reason says more. Never NULL; static. */
+const char *reverst_disconnect_text(const reverst_disconnect *disconnect);
+
 /* All-zero members are the defaults; all is copied. Durations are in
    nanoseconds. */
 typedef struct reverst_client_options {
