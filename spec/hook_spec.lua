@@ -184,7 +184,7 @@ describe("on_request", function()
       reverst.sleep(1000)
     end]], "hook_timeout = '50ms',")
     echo()
-    fails(server, "it took too long")
+    fails(server, "it took too long %(hook_timeout is 50ms; it can be set higher%)")
   end)
 
   it("of many visitors waits at once", function()

@@ -61,7 +61,8 @@ static void on_closed(reverst_request *handle, bool complete, void *user_data) {
   if (!request->has_task)
     free_if_unused(request);
   else if (complete)
-    rv_lua_task_limit(&request->task, request->task.lua->options.task_timeout);
+    rv_lua_task_limit(
+        &request->task, request->task.lua->options.task_timeout, NULL);
   else
     rv_lua_task_cancel(&request->task); /* may free the request */
 }

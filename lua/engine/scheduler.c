@@ -2,6 +2,8 @@
 /* A queue of tasks that can go on, and their timers. */
 #include "lua/engine/scheduler.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <time.h>
 
 #include <event2/event.h>
@@ -94,6 +96,21 @@ static int set_timer(struct rv_lua_task *task, uint64_t at) {
   return 0;
 }
 
+/* Why it ends, with what can be done about it. */
+static void end_late(struct rv_lua_task *task) {
+  uint64_t milliseconds = task->limit / 1000000U;
+  bool is_whole = milliseconds % 1000U == 0;
+  char error[128];
+
+  snprintf(error, sizeof(error), "it took too long");
+  if (task->limit_option)
+    snprintf(error, sizeof(error),
+        "it took too long (%s is %" PRIu64 "%s; it can be set higher)",
+        task->limit_option, is_whole ? milliseconds / 1000U : milliseconds,
+        is_whole ? "s" : "ms");
+  rv_lua_task_end(task, error);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *user_data) {
   struct rv_lua_task *task = user_data;
   uint64_t now = rv_lua_scheduler_now();
@@ -102,7 +119,7 @@ static void on_timer(evutil_socket_t fd, short what, void *user_data) {
   (void)what;
   task->armed_at = REVERST_NEVER;
   if (now >= task->deadline) {
-    rv_lua_task_end(task, "it took too long");
+    end_late(task);
   } else if (now >= task->wake_at) {
     task->wake_at = REVERST_NEVER;
     rv_lua_task_wake(task->wait);

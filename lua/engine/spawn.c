@@ -269,7 +269,7 @@ int rv_lua_spawn(lua_State *L) {
   LIST_INSERT_HEAD(&lua->spawned, spawned, link);
   rv_lua_task_start(&spawned->task, lua, &spawned_type, spawned->function);
   if (lua->stopping)
-    rv_lua_task_limit(&spawned->task, lua->options.task_timeout);
+    rv_lua_task_limit(&spawned->task, lua->options.task_timeout, NULL);
   return 1;
 }
 
@@ -288,7 +288,7 @@ void rv_lua_cancel_spawned(struct rv_lua *lua) {
 
   LIST_FOREACH(spawned, &lua->spawned, link) {
     if (!spawned->is_background)
-      rv_lua_task_limit(&spawned->task, lua->options.task_timeout);
+      rv_lua_task_limit(&spawned->task, lua->options.task_timeout, NULL);
   }
   while ((spawned = next_in_background(lua)))
     rv_lua_task_cancel(&spawned->task);

@@ -208,13 +208,16 @@ void rv_lua_task_resume(struct rv_lua_task *task) {
     finish(task, &span, status, count);
 }
 
-void rv_lua_task_limit(struct rv_lua_task *task, uint64_t timeout) {
+void rv_lua_task_limit(
+    struct rv_lua_task *task, uint64_t timeout, const char *option) {
   uint64_t now = rv_lua_scheduler_now();
 
   if (task->ending || timeout >= REVERST_NEVER - now ||
       now + timeout >= task->deadline)
     return;
   task->deadline = now + timeout;
+  task->limit = timeout;
+  task->limit_option = option;
   /* before it runs no timer is needed: most end without having waited */
   if (!task->has_begun || rv_lua_scheduler_arm(task) == 0)
     return;

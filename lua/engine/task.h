@@ -62,6 +62,8 @@ struct rv_lua_task {
   uint64_t armed_at;        /* when the timer fires; REVERST_NEVER: not set */
   uint64_t wake_at;         /* the end of a sleep; REVERST_NEVER: none */
   uint64_t deadline;        /* all three: ns of CLOCK_MONOTONIC */
+  const char *limit_option; /* what the deadline comes from; NULL: unnamed */
+  uint64_t limit;           /* ns: its value */
   uint64_t used;            /* ns of CPU time, of what the budget is for */
   bool has_begun;
   bool ready;     /* goes on with the next turn */
@@ -91,8 +93,11 @@ void rv_lua_task_cancel_soon(struct rv_lua_task *task);
 bool rv_lua_task_is_over(const struct rv_lua_task *task);
 
 /* It must end within so many ns from now, or at its deadline before;
-   REVERST_NEVER: at that.  on_ended does not come in here. */
-void rv_lua_task_limit(struct rv_lua_task *task, uint64_t timeout);
+   REVERST_NEVER: at that.  `option` (a literal, or NULL) says what can be set
+   so that it may take longer, and is named when it did not end in time.
+   on_ended does not come in here. */
+void rv_lua_task_limit(
+    struct rv_lua_task *task, uint64_t timeout, const char *option);
 
 /* To be returned by a C function of Lua: goes on in `continuation` when the
    operation is over.  Where it cannot wait it raises, after `cancel`; who wants

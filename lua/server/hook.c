@@ -54,7 +54,8 @@ static void push_request(struct rv_lua_hook *hook, lua_State *L) {
   struct rv_lua_visit *request;
 
   rv_lua_task_limit(&hook->task,
-      hook->group ? hook->group->hook_timeout : hook->routing->hook_timeout);
+      hook->group ? hook->group->hook_timeout : hook->routing->hook_timeout,
+      "hook_timeout");
   request = rv_lua_visit_push(L, hook->visit);
   lua_pushvalue(L, -1);
   hook->reference = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -37,7 +37,7 @@ static void complain(
 static int push_arguments(struct rv_lua_task *task, lua_State *L) {
   const struct notification *notification = (struct notification *)task;
 
-  rv_lua_task_limit(task, notification->group->hook_timeout);
+  rv_lua_task_limit(task, notification->group->hook_timeout, "hook_timeout");
   lua_rawgeti(L, LUA_REGISTRYINDEX, notification->reference);
   lua_pushstring(L, notification->reason);
   return 2;
