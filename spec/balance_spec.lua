@@ -351,7 +351,8 @@ describe("balance.fallback", function()
     entries = {}
     package.loaded["reverst.log"] = {
       warn = function(event, fields)
-        table.insert(entries, event .. " " .. fields.error)
+        table.insert(entries, event .. " " .. (fields.group or "-") .. " "
+          .. fields.error)
       end,
     }
   end)
@@ -366,11 +367,12 @@ describe("balance.fallback", function()
     assert.same({}, entries)
   end)
 
-  it("goes by the other when the first fails, and logs that once", function()
+  it("goes by the other when the first fails, and logs for which group", function()
     for expected, first in pairs {
-      ["policy_fell_back .*boom"] = function() error "boom" end,
-      ["policy_fell_back the policy returned nil"] = function() end,
-      ["policy_fell_back the policy returned what is not"] = function()
+      ["^policy_fell_back app .*boom"] = function() error "boom" end,
+      ['^policy_fell_back app the policy returned nil %(is "return"'] =
+        function() end,
+      ["^policy_fell_back app the policy returned what is not"] = function()
         return make_tunnels(1)[1]
       end,
     } do

@@ -303,7 +303,7 @@ describe("a policy that goes wrong", function()
   end)
 
   for what, case in pairs {
-    ["returns nothing"] = { "function() end", "it returned nil" },
+    ["returns nothing"] = { "function() end", "it returned nil %(is \"return\" missing" },
     ["returns a number"] = { "function() return 1 end",
       "something else than a tunnel" },
     ["returns the sequence"] = { "function(tunnels) return tunnels end",

@@ -130,7 +130,7 @@ static void take_result(lua_State *L, struct call *call) {
   const struct rv_lua_tunnel *cell;
 
   if (lua_isnil(L, -1)) {
-    call->problem = "it returned nil";
+    call->problem = "it returned nil (is \"return\" missing?)";
     return;
   }
   cell = rv_lua_tunnel_test(L, -1);

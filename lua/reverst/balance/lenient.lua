@@ -16,11 +16,12 @@ end
 -- at most one entry a minute
 local function new_reporter()
   local silent_until = 0
-  return function(problem)
+  return function(group, problem)
     local now = os.time()
     if now >= silent_until then
       silent_until = now + 60
-      require "reverst.log".warn("policy_fell_back", { error = problem })
+      require "reverst.log".warn("policy_fell_back", { group = group,
+        error = problem })
     end
   end
 end
@@ -39,8 +40,9 @@ function lenient.fallback(first, other)
     if ok and tunnel ~= nil and is_one_of(tunnels, tunnel) then
       return tunnel
     end
-    report(ok and ("the policy returned %s"):format(tunnel == nil and "nil"
-      or "what is not one of the tunnels") or tostring(tunnel))
+    report(request and request.group, ok and ("the policy returned %s"):format(
+      tunnel == nil and 'nil (is "return" missing?)'
+        or "what is not one of the tunnels") or tostring(tunnel))
     return other(tunnels, request)
   end)
 end
