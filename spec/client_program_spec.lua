@@ -68,12 +68,16 @@ local function start_client(address, arguments)
   return programs.start(arguments)
 end
 
--- what it told people, without what differs from run to run
+-- what it told people once there was something to tell, without what differs
+-- from run to run
 local function transcript(client)
   local lines = {}
   for line in client:text "errors":gmatch "reverst http: ([^\n]*)\n" do
-    lines[#lines + 1] = line:gsub("127%.0%.0%.1:%d+", "SERVER")
-      :gsub("next try in [%d.]+ s", "next try in N s")
+    if not line:find "^dialling " then
+      lines[#lines + 1] = line:gsub("127%.0%.0%.1:%d+", "SERVER")
+        :gsub("next try in [%d.]+ s", "next try in N s")
+        :gsub("next try at once", "next try in N s")
+    end
   end
   return lines
 end
@@ -276,7 +280,7 @@ describe("a client that is refused", function()
       ['unauthorized: the server rejected the token for group "app" (check '
         .. "--token, and --scheme)"] = { "--token", "t", "--scheme", "Odd" },
       ['unauthorized: group "app" wants credentials (give --username and '
-        .. "--password, or --token)"] = {},
+        .. "--password, or --token) or a label (--label)"] = {},
     } do
       assert.same({ expected .. "; next try in N s" },
         told('auth.bearer { token = "right" }', arguments))
@@ -289,7 +293,8 @@ describe("a client that is refused", function()
       may_fail = true })
     assert.same({ "exit", 1 }, { client:wait() })
     assert.same({ 'unauthorized: group "app" wants credentials (give '
-      .. "--username and --password, or --token)" }, transcript(client))
+      .. "--username and --password, or --token) or a label (--label)" },
+      transcript(client))
   end)
 end)
 
@@ -313,6 +318,16 @@ describe("a client whose server", function()
     assert.same({ registered, "lost the tunnel to SERVER: it took too long: "
       .. "no answer; next try in N s", no_answer, again }, transcript(client))
   end)
+
+  it("is dialled is told so at once, but not when it wants warnings only",
+    function()
+      local client = start_client("127.0.0.1:" .. port, {})
+      client:wait_for("reverst http: dialling 127.0.0.1:" .. port)
+      client = start_client("127.0.0.1:" .. port, { "-l", "warn",
+        "--max-idle-timeout=1s" })
+      client:wait_for "no answer"
+      assert.is_nil(client:text "errors":find("dialling", 1, true))
+    end)
 
   it("is not there at first is told so, and joins when it comes", function()
     local client = start_client("127.0.0.1:" .. port, { "--max-idle-timeout=1s" })

@@ -153,6 +153,9 @@ describe("a command line that cannot be understood", function()
       ['%-l: unknown level "loud"'] = { "-l", "loud", "config.lua" },
       ["which service%?"] = { "http" },
       ["expected a local service"] = { "http", "nowhere" },
+      ['"http://localhost:1/sub": leave out the path, "/sub": each request '
+        .. "brings its own; write http://localhost:1\n"] = { "http",
+        "http://localhost:1/sub" },
       ["%-%-username needs %-%-password"] = { "http", "--username", "u", "1" },
       ["%-%-password needs %-%-username"] = { "http", "--password", "u", "1" },
       ["%-%-token, or %-%-username"] = { "http", "--token", "t", "--username",

@@ -22,7 +22,7 @@ local function unauthorized(settings)
   local group = text.quoted(settings.group)
   if not who then
     return ("unauthorized: group %s wants credentials (give --username and "
-      .. "--password, or --token)"):format(group)
+      .. "--password, or --token) or a label (--label)"):format(group)
   elseif settings.scheme then
     flags = flags .. ", and --scheme"
   end

@@ -66,6 +66,10 @@ local function new_teller(level)
   end
 end
 
+local function when(seconds)
+  return seconds < 0.05 and "at once" or ("in %.1f s"):format(seconds)
+end
+
 -- one tunnel, and what is said about it, and about the service
 local function start(values, address, service, tell)
   local settings = client_settings.complete(values, address)
@@ -102,11 +106,16 @@ local function start(values, address, service, tell)
       tell("error", messages.last)
       core.stop(command.failure)
     elseif message then
-      tell("warn", ("%s; next try in %.1f s"):format(message, event.retry_in))
+      tell("warn", ("%s; next try %s"):format(message, when(event.retry_in)))
     end
   end
 
-  return reverst.start_client(settings)
+  local client, problem = reverst.start_client(settings)
+  if client then
+    -- it may take long until there is more to say
+    tell("info", "dialling " .. address)
+  end
+  return client, problem
 end
 
 local function unreadable_files(values)

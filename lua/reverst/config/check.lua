@@ -258,6 +258,15 @@ function types.origin(_, value)
   elseif bare ~= value and is_name(bare) then
     return value
   end
+  local service, path = value:match "^(%a+://[^/]+)(/.+)$"
+  if not service then
+    service, path = value:match "^([^/]+)(/.+)$"
+  end
+  if service and types.origin(nil, service) then
+    return nil, ("%s: leave out the path, %s: each request brings its own; "
+      .. "write %s"):format(got(value), text.quoted(path),
+      text.printable(service))
+  end
   return expected("a local service, such as 8080, localhost:8080, "
     .. "https://127.0.0.1:8443 or unix:/run/app.sock", value)
 end
