@@ -201,6 +201,37 @@ describe("the decoder of registrations", function()
     assert.equal(green, what.group)
   end)
 
+  it("refuses metadata that C and scripts would read differently", function()
+    local function judge(key, value)
+      return message.decode("request", every_byte(message.encode_request {
+        group = "main", metadata = { { "Reverst-Name", "a" }, { key, value } } }), true)
+    end
+    for _, key in ipairs { "Reverst-Name\0", "\0", "a\nb", "\xff", "\xc2\x9b" } do
+      local result, fault = judge(key, "v")
+      assert.equal("bad", result)
+      assert.equal("a metadata key is not UTF-8 text", fault)
+    end
+    local result, fault = judge("Authorization", "Basic x\0y")
+    assert.equal("bad", result)
+    assert.match("byte of value zero", fault)
+    for _, value in ipairs { "a\27[2J", "\xff", "\xc2\x9b31m", "a\nb" } do
+      assert.equal("bad", (judge("Reverst-Label-x", value)))
+      assert.equal("complete", (judge("Other", value)))
+    end
+    assert.equal("complete", (judge("Reverst-Label-gr\xc3\xb6\xc3\x9fe", "\xf0\x9f\x8c\xb1")))
+  end)
+
+  it("bounds the metadata that are kept as long as the tunnel", function()
+    local function judge(bytes)
+      return message.decode("request", { message.encode_request { group = "main", metadata = {
+        { "Authorization", ("c"):rep(20000) }, { "k", ("v"):rep(bytes - 1) } } } }, true)
+    end
+    assert.equal("complete", (judge(8192)))
+    local result, fault = judge(8193)
+    assert.equal("bad", result)
+    assert.match("8 KiB", fault)
+  end)
+
   it("survives random bytes and random changes of good ones", function()
     math.randomseed(7)
     local good = message.encode_request {
@@ -246,6 +277,12 @@ describe("the check of what a client may send", function()
     assert.match("UTF%-8", message.check_request { group = "\xff" })
     assert.match("64 KiB", message.check_request {
       group = "main", metadata = { { "k", ("v"):rep(66000) } },
+    })
+    assert.match("8 KiB", message.check_request {
+      group = "main", metadata = { { "k", ("v"):rep(9000) } },
+    })
+    assert.match("a metadata key", message.check_request {
+      group = "main", metadata = { { "a\nb", "v" } },
     })
   end)
 end)

@@ -338,8 +338,17 @@ static void got_token(
   }
 }
 
+static void check_whole(struct rv_message_decoder *decoder) {
+  const char *fault = rv_message_metadata_fault(&decoder->message);
+
+  if (decoder->kind == RV_MESSAGE_REQUEST && fault != NULL)
+    fail(decoder, fault);
+}
+
 static enum rv_message_result judge(
     struct rv_message_decoder *decoder, bool fin) {
+  if (decoder->place == AT_END)
+    check_whole(decoder);
   if (decoder->fault != NULL)
     return RV_MESSAGE_BAD;
   if (decoder->place == AT_END) {

@@ -127,6 +127,44 @@ static size_t encoded_size_bound(const struct rv_message *message) {
   return size;
 }
 
+static bool is_ours(struct rv_span key) {
+  struct rv_span prefix = RV_SPAN("Reverst-");
+
+  return key.length > prefix.length &&
+         memcmp(key.data, prefix.data, prefix.length) == 0;
+}
+
+static bool has_zero(struct rv_span value) {
+  return value.length > 0 && memchr(value.data, '\0', value.length) != NULL;
+}
+
+static const char *fault_of(const struct rv_field *field) {
+  if (!rv_utf8_is_text(field->name))
+    return "a metadata key is not UTF-8 text";
+  if (has_zero(field->value))
+    return "a metadata value has a byte of value zero";
+  if (is_ours(field->name) && !rv_utf8_is_text(field->value))
+    return "a name, weight or label is not UTF-8 text";
+  return NULL;
+}
+
+const char *rv_message_metadata_fault(const struct rv_message *message) {
+  size_t kept = 0;
+
+  for (size_t i = 0; i < message->metadata.count; i++) {
+    const struct rv_field *field = &message->metadata.items[i];
+    const char *fault = fault_of(field);
+
+    if (fault != NULL)
+      return fault;
+    if (!rv_span_equal_nocase(field->name, RV_SPAN("Authorization")))
+      kept += field->name.length + field->value.length;
+  }
+  return kept > RV_MESSAGE_MAX_KEPT
+             ? "the metadata are longer than 8 KiB, without Authorization"
+             : NULL;
+}
+
 int rv_message_check_request(
     const struct rv_message *message, const char **fault) {
   *fault = NULL;
@@ -140,5 +178,7 @@ int rv_message_check_request(
     *fault = "there are more than 64 metadata entries";
   else if (encoded_size_bound(message) > RV_MESSAGE_MAX_BYTES)
     *fault = "the registration is larger than 64 KiB";
+  else
+    *fault = rv_message_metadata_fault(message);
   return *fault == NULL ? 0 : REVERST_ERR_INVALID;
 }

@@ -11,6 +11,7 @@
 enum {
   RV_MESSAGE_MAX_BYTES = 65536,
   RV_MESSAGE_MAX_METADATA = 64,
+  RV_MESSAGE_MAX_KEPT = 8192, /* bytes of metadata but for Authorization */
   RV_MESSAGE_MAX_GROUP = 255,
   RV_MESSAGE_MAX_DEPTH = 8 /* of values under unknown keys */
 };
@@ -50,6 +51,13 @@ void rv_message_encode_response(
 /* Metadata by exact key; NULL: not there. */
 const struct rv_span *rv_message_find(
     const struct rv_message *message, struct rv_span key);
+
+/* What is wrong with a registration's metadata (static); NULL: nothing. Keys are
+   UTF-8 text, so that C and scripts tell them apart alike, and so are values
+   under keys of ours, which people and programs read; no value has a byte of
+   value zero. But for Authorization they are kept as long as the tunnel, by
+   scripts too, so that they have RV_MESSAGE_MAX_KEPT bytes at most. */
+const char *rv_message_metadata_fault(const struct rv_message *message);
 
 /* What a client may send: bounds, UTF-8. Names the fault in `*fault` (static).
  */
