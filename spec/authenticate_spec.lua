@@ -65,6 +65,20 @@ describe("authenticate in a configuration", function()
     assert.equal(0, #server:events { event = "authenticate_failed" })
   end)
 
+  it("sees what the client says of itself", function()
+    start [[
+      local facts = { registration.name, registration.weight,
+        registration.labels.region, registration.labels.tier or "none" }
+      for key in pairs(registration) do
+        facts[#facts + 1] = key == "labels" and key or nil
+      end
+      return false, table.concat(facts, " ")
+    ]]
+    start_client("--name", "green", "--weight", "3", "--label", "region=eu")
+    assert.equal("green 3 eu none labels",
+      server:wait_for_event { event = "registration_refused" }.detail)
+  end)
+
   it("may have a strategy decide", function()
     start [[return auth.basic { username = "u", password = "p" }(registration)]]
     start_client():wait_for "registered"
@@ -95,7 +109,11 @@ end)
 
 describe("an answer of authenticate that nobody can tell", function()
   for body, message in pairs {
-    ["return registration.nothing.at_all"] = "attempt to index a nil value",
+    ["return registration.metadata.nothing.at_all"] = "attempt to index a nil value",
+    ["return registration.lables.region == 'eu'"] =
+      'config.lua:%d+: a registration has no field "lables" '
+      .. '%(did you mean "labels"%?%)',
+    ["registration.anything = 1"] = 'no field "anything", only group, peer',
     ["return 1"] = "returned a number, expected true, a table, or false",
     ["return 'yes'"] = "returned a string, expected true",
     ["return"] = "returned nothing, expected true",

@@ -184,6 +184,16 @@ describe("reverst.testing", function()
     assert.same({ "bearer", "t" },
       { registration.scheme, registration.credentials })
     assert.is_nil(testing.registration().scheme)
+    registration = testing.registration { name = "blue", weight = 3,
+      labels = { region = "eu" }, metadata = { other = "x" } }
+    assert.same({ "blue", 3, { region = "eu" } }, { registration.name,
+      registration.weight, registration.labels })
+    assert.same({ ["Reverst-Name"] = "blue", ["Reverst-Weight"] = "3",
+      ["Reverst-Label-region"] = "eu", other = "x" }, registration.metadata)
+    assert.same({}, testing.registration().labels)
+    for _, nonsense in ipairs { "0", "65536", "1e3", "x", "-1" } do
+      assert.is_nil(testing.registration { weight = nonsense }.weight)
+    end
   end)
 
   it("knows no other fields than a server does", function()

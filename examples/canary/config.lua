@@ -10,7 +10,7 @@ local function authenticate(registration)
   if not accepted then
     return accepted, reason
   end
-  local is_canary = registration.metadata["Reverst-Label-track"] == "canary"
+  local is_canary = registration.labels.track == "canary"
   return { weight = is_canary and 1 or 19 }
 end
 

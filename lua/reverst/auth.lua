@@ -15,7 +15,10 @@ local text = require "reverst.base.text"
 ---@field server_name string|nil
 ---@field scheme string|nil "basic", lower case
 ---@field credentials string|nil what follows the scheme
----@field metadata table<string, string>
+---@field name string|nil what the client calls itself (--name)
+---@field weight integer|nil what it asks for (--weight)
+---@field labels table<string, string> what it says of itself (--label)
+---@field metadata table<string, string> all that it says
 
 --- What may be returned instead of true: what the tunnel is called and how it
 --- weighs, whatever its client says.

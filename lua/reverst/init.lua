@@ -5,6 +5,7 @@ local balance = require "reverst.balance"
 local client_settings = require "reverst.client.settings"
 local config = require "reverst.config"
 local core = require "reverst.core"
+local registration = require "reverst.auth.registration"
 local script = require "reverst.base.script"
 local text = require "reverst.base.text"
 
@@ -69,6 +70,8 @@ local function as_options(group, hook_timeout)
   if auth.kind_of(group.authenticate) == "insecure" then
     group_options.insecure = true
     group_options.authenticate = nil
+  else
+    group_options.authenticate = registration.with(group.authenticate)
   end
   group_options.forget_credentials = not group.reauthenticate
   group_options.hook_timeout = hook_timeout

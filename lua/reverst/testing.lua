@@ -1,6 +1,7 @@
 -- For specs of authentication, policies and hooks (reverst test): what a server
 -- gives them, and what it makes of their answers.
 
+local registrations = require "reverst.auth.registration"
 local balance = require "reverst.balance"
 local chunk = require "reverst.config.chunk"
 local crypto = require "reverst.crypto"
@@ -65,6 +66,17 @@ local function copy(of, without)
   return made
 end
 
+-- what a client says of itself goes the way that it takes to a server
+local function metadata_of(given)
+  local metadata = copy(given.metadata)
+  metadata["Reverst-Name"] = given.name
+  metadata["Reverst-Weight"] = given.weight and tostring(given.weight)
+  for key, value in pairs(given.labels or {}) do
+    metadata["Reverst-Label-" .. key] = value
+  end
+  return metadata
+end
+
 --- What authenticate is called with. `username` and `password`, or `token`,
 --- become scheme and credentials.
 ---@param given? table fields of reverst.Registration; username, password, token
@@ -72,6 +84,12 @@ end
 function testing.registration(given)
   given = given or {}
   local fields = copy(given, { username = true, password = true, token = true })
+  for name in pairs(fields) do
+    local problem = registrations.unknown(name)
+    if problem then
+      error(problem, 2)
+    end
+  end
   if given.username or given.password then
     fields.scheme = fields.scheme or "basic"
     fields.credentials = crypto.base64_encode(("%s:%s"):format(
@@ -80,11 +98,11 @@ function testing.registration(given)
     fields.scheme = fields.scheme or "bearer"
     fields.credentials = given.token
   end
-  local registration = strict("registration", {
-    group = "app", peer = "192.0.2.1:40000", server_name = "localhost",
-    metadata = {},
-  }, fields, { "scheme", "credentials" })
-  return registration
+  fields.group = fields.group or "app"
+  fields.peer = fields.peer or "192.0.2.1:40000"
+  fields.server_name = fields.server_name or "localhost"
+  fields.metadata = metadata_of(given)
+  return registrations.of(fields)
 end
 
 -- found in any case, as the server does
