@@ -222,9 +222,9 @@ describe("the decoder of registrations", function()
   end)
 
   it("bounds the metadata that are kept as long as the tunnel", function()
-    local function judge(bytes)
+    local function judge(size)
       return message.decode("request", { message.encode_request { group = "main", metadata = {
-        { "Authorization", ("c"):rep(20000) }, { "k", ("v"):rep(bytes - 1) } } } }, true)
+        { "Authorization", ("c"):rep(20000) }, { "k", ("v"):rep(size - 1) } } } }, true)
     end
     assert.equal("complete", (judge(8192)))
     local result, fault = judge(8193)

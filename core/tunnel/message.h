@@ -52,11 +52,12 @@ void rv_message_encode_response(
 const struct rv_span *rv_message_find(
     const struct rv_message *message, struct rv_span key);
 
-/* What is wrong with a registration's metadata (static); NULL: nothing. Keys are
-   UTF-8 text, so that C and scripts tell them apart alike, and so are values
-   under keys of ours, which people and programs read; no value has a byte of
-   value zero. But for Authorization they are kept as long as the tunnel, by
-   scripts too, so that they have RV_MESSAGE_MAX_KEPT bytes at most. */
+/* What is wrong with a registration's metadata (static); NULL: nothing. Keys
+   are UTF-8 text, so that C and scripts tell them apart alike, and so are
+   values under keys of ours, which people and programs read; no value has a
+   byte of value zero. But for Authorization they are kept as long as the
+   tunnel, by scripts too, so that they have RV_MESSAGE_MAX_KEPT bytes at most.
+ */
 const char *rv_message_metadata_fault(const struct rv_message *message);
 
 /* What a client may send: bounds, UTF-8. Names the fault in `*fault` (static).
