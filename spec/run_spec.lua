@@ -118,6 +118,22 @@ describe("a script", function()
     assert.matches("the error object is a table value", errors)
   end)
 
+  it("is told of a module that there is not in one line", function()
+    for name, cure in pairs {
+      ["reverst.htp"] = ' (did you mean "reverst.http"?)',
+      nowhere = ", neither beside this file nor where Lua looks for modules" } do
+      local status, _, errors = run(("require %q"):format(name))
+      assert.equal(1, status)
+      assert.matches((':1: there is no module "%s"%s'):format(name, cure), errors,
+        1, true)
+      assert.not_matches("no file", errors)
+    end
+    local _, _, errors = run "log.info 'x'"
+    assert.matches('write local log = require "reverst.log" above', errors)
+    _, _, errors = run "{ a = 1 }"
+    assert.matches('write "return" before the table', errors)
+  end)
+
   it("ends by the error of what reverst.run has started", function()
     local status, output, errors = run [[
       local reverst = require "reverst"

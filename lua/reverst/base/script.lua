@@ -1,6 +1,7 @@
 -- Functions that are programs: their errors end it, with a traceback.
 
 local core = require "reverst.core"
+local lua_errors = require "reverst.base.lua_errors"
 
 local script = {
   is_program = false, -- this process is one
@@ -13,7 +14,7 @@ local function traceback(message)
     message = metatable and metatable.__tostring and tostring(message)
       or ("the error object is a %s value"):format(type(message))
   end
-  return (debug.traceback(message, 2):gsub("\n%s*%[C%]: in function 'xpcall'.*",
+  return (debug.traceback(lua_errors.helpful(message), 2):gsub("\n%s*%[C%]: in function 'xpcall'.*",
     ""))
 end
 

@@ -3,6 +3,7 @@
 local arguments = require "reverst.config.arguments"
 local command = require "reverst.command"
 local core = require "reverst.core"
+local lua_errors = require "reverst.base.lua_errors"
 local options = require "reverst.config.options"
 local paths = require "reverst.base.paths"
 local script = require "reverst.base.script"
@@ -35,6 +36,9 @@ local function load_script(path)
     return loadfile()
   end
   local compiled, message = loadfile(path)
+  if not compiled then
+    return nil, lua_errors.explain(paths.read(path) or "", message)
+  end
   local folder = paths.folder_of(path)
   package.path = (folder == "" and "./" or folder) .. "?.lua;" .. package.path
   return compiled, message

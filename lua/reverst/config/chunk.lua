@@ -1,6 +1,6 @@
 -- Runs a Lua file that returns a table: a configuration, or its groups.
 
-local lua_errors = require "reverst.config.lua_errors"
+local lua_errors = require "reverst.base.lua_errors"
 local paths = require "reverst.base.paths"
 local sources = require "reverst.base.sources"
 

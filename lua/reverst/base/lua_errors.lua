@@ -1,4 +1,4 @@
--- Errors of Lua in a configuration, told so that people know what to do.
+-- Errors of Lua in configurations and scripts, told so that people know what to do.
 
 local text = require "reverst.base.text"
 
@@ -47,6 +47,14 @@ local function with_cure(message)
   local suggestion = text.suggestion(name, names)
   return message .. (suggestion ~= "" and suggestion
     or " (a text is written in quotes)")
+end
+
+--- The message of an error, with what can be done about it, and without the
+--- places where a module was looked for.
+---@param message string
+---@return string
+function lua_errors.helpful(message)
+  return with_cure(shorten(message))
 end
 
 -- the way through our own modules is of no interest
