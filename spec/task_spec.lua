@@ -266,6 +266,27 @@ describe("memory", function()
       limit)
     assert.equal("done", result.text)
   end)
+
+  it("that is in use is not looked through at the end of each task", function()
+    local result = run([[
+      local collections, ballast = 0, {}
+      local function count()
+        collections = collections + 1
+        setmetatable({}, { __gc = count })
+      end
+      repeat
+        ballast[#ballast + 1] = "some text " .. #ballast
+      until collectgarbage "count" > 5000
+      collectgarbage()
+      collectgarbage "stop"
+      setmetatable({}, { __gc = count })
+      for _ = 1, 100 do
+        require "reverst".spawn(function() end):wait()
+      end
+      return collections
+    ]], limit)
+    assert.is_true(tonumber(result.text) < 10)
+  end)
 end)
 
 describe("a task that is ended while it waits", function()

@@ -305,3 +305,16 @@ int rv_lua_exit_status(const struct rv_lua *lua) {
 size_t rv_lua_memory_used(const struct rv_lua *lua) {
   return lua->memory.used;
 }
+
+static int collect_garbage(lua_State *L) {
+  lua_gc(L, LUA_GCCOLLECT);
+  return 0;
+}
+
+void rv_lua_collect(struct rv_lua *lua) {
+  char error[256];
+
+  if (rv_lua_protect(lua, collect_garbage, NULL, error, sizeof(error)) < 0)
+    rv_lua_log_text(lua, REVERST_LOG_WARN, "lua_gc_failed", "error", error);
+  lua->memory.collected = lua->memory.used;
+}

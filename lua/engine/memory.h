@@ -7,6 +7,7 @@
 
 struct rv_lua_memory {
   size_t used, limit; /* bytes */
+  size_t collected;   /* no more than were left by the last full collection */
 };
 
 /* A lua_Alloc; `user_data` is a struct rv_lua_memory.  When it refuses, Lua

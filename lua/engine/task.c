@@ -68,18 +68,17 @@ static int conclude(lua_State *L) {
   return 0;
 }
 
-static int collect_garbage(lua_State *L) {
-  lua_gc(L, LUA_GCCOLLECT);
-  return 0;
-}
-
-/* Lua collects before it gives up, but not for buffers of texts. */
+/* Lua collects before it gives up, but not for buffers of texts. What is in use
+   for good is not looked through again for nothing. */
 static void relieve_memory(struct rv_lua *lua) {
-  char error[ERROR_SIZE];
+  struct rv_lua_memory *memory = &lua->memory;
 
-  if (lua->memory.used > lua->memory.limit / 2 &&
-      rv_lua_protect(lua, collect_garbage, NULL, error, sizeof(error)) < 0)
-    rv_lua_log_text(lua, REVERST_LOG_WARN, "lua_gc_failed", "error", error);
+  if (memory->used < memory->collected)
+    memory->collected = memory->used;
+  if (memory->used > memory->limit / 2 &&
+      memory->used - memory->collected >
+          (memory->limit - memory->collected) / 4)
+    rv_lua_collect(lua);
 }
 
 /* Lua 5.4.6 gave it another name, and has it count the C calls it is in. */
