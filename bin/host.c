@@ -13,6 +13,7 @@
 #include "log_writer.h"
 #include "lua/reverst_lua.h"
 #include "signals.h"
+#include "thrift.h"
 
 enum { ERROR_SIZE = 8192 };
 
@@ -20,6 +21,7 @@ struct host {
   struct event_base *base;
   struct rv_lua *lua;
   struct signals *signals;
+  struct thrift *thrift;
   struct log_writer log;
 };
 
@@ -29,12 +31,20 @@ static void on_stopped(void *user_data) {
   /* then nothing keeps the loop */
   signals_free(host->signals);
   host->signals = NULL;
+  thrift_free(host->thrift);
+  host->thrift = NULL;
 }
 
 static void on_replaced(struct rv_lua *lua, void *user_data) {
   struct host *host = user_data;
 
   host->lua = lua;
+}
+
+static void on_idle(void *user_data) {
+  const struct host *host = user_data;
+
+  rv_lua_collect(host->lua);
 }
 
 static bool set_log_format(const char *format, void *user_data) {
@@ -80,13 +90,15 @@ static int open_host(struct host *host) {
     return REVERST_ERR_NO_MEMORY;
   options.base = host->base;
   host->signals = signals_new(host->base, on_ending, on_reload, host);
-  if (!host->signals)
+  host->thrift = thrift_new(host->base, on_idle, host);
+  if (!host->signals || !host->thrift)
     return REVERST_ERR_NO_MEMORY;
   return rv_lua_new(&host->lua, &options);
 }
 
 static void close_host(struct host *host) {
   rv_lua_free(host->lua);
+  thrift_free(host->thrift);
   signals_free(host->signals);
   if (host->base)
     event_base_free(host->base);

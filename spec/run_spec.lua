@@ -95,6 +95,26 @@ describe("a script", function()
     assert.same({ 0, "done\n", "" }, { status, output, errors })
   end)
 
+  it("lets go of garbage when it has worked and then rests", function()
+    local status, output = run [[
+      local reverst = require "reverst"
+      local start, gone = os.clock(), false
+      collectgarbage "stop"
+      setmetatable({}, { __gc = function()
+        gone = true
+      end })
+      while os.clock() - start < 0.6 do end
+      for _ = 1, 200 do
+        reverst.sleep(0.1)
+        if gone then
+          break
+        end
+      end
+      print(gone)
+    ]]
+    assert.same({ 0, "true\n" }, { status, output })
+  end)
+
   it("ends with a traceback and status 1 when it fails", function()
     local status, output, errors = run [[
       local function fail() error "boom" end

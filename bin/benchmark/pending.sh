@@ -4,6 +4,7 @@
 
 pending_count=10000 pending_rounds=10 arrivals_per_second=600
 service=127.0.0.1:28282
+idle_seconds=12 # then the server has given back what it does not need
 
 pending_config() {
   cat >"$work/pending.lua" <<TEXT
@@ -147,6 +148,7 @@ pending_round() {
   wait_for_children "${crowd[@]}"
   wait_until tunnels 1 || return
   kill -USR2 "$holder"
+  sleep "$idle_seconds"
   note "resident_after_$1" "$(resident "$server")"
   note "lua_after_$1" "$(lua_memory)"
 }
