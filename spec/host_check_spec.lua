@@ -75,19 +75,60 @@ describe("reverst check", function()
     local config = host.config()
     host.make_certificate "other"
     for message, extra in pairs {
-      ["tunnel.private_key_path: %s: the private key cannot be used"] =
-        { "-k", host.path "other.key" },
-      ["tunnel.certificate_path: %s: the certificate cannot be used"] =
+      ["-k: %s: the private key cannot be used: it belongs to another "
+        .. "certificate"] = { "-k", host.path "other.key" },
+      ["-c: %s: the certificate cannot be used: it has no certificate in PEM"] =
         { "-c", config },
-      ["secret_path: %s: the secret cannot be used"] =
-        { "--secret-path", host.write("short", "x") },
+      ["--secret-path: %s: the secret cannot be used: it has fewer than 32 "
+        .. "bytes"] = { "--secret-path", host.write("short", "x") },
     } do
       local status, output, errors = check(config, table.unpack(extra))
       assert.same({ 1, "" }, { status, output })
-      assert.truthy(errors:find("reverst check: "
-        .. message:format(extra[2]) .. "\n", 1, true), errors)
-      assert.truthy(errors:find("path=" .. extra[2], 1, true))
+      assert.equal("reverst check: " .. message:format(extra[2]) .. "\n",
+        errors)
     end
+  end)
+
+  it("blames the file for what is not from a flag", function()
+    host.write("broken", "x")
+    local status, _, errors = host.run { "check", host.write("config.lua", [[
+      return { tunnel = { server_name = "localhost", private_key_path =
+        "server.key", certificate_path = "broken" },
+        groups = { app = { hosts = { "app.test" },
+          authenticate = require "reverst.auth".insecure() } } }]]) }
+    assert.equal(1, status)
+    assert.equal(("reverst check: tunnel.certificate_path: %s: the certificate "
+      .. "cannot be used: it has no certificate in PEM\n"):format(
+      host.path "broken"), errors)
+  end)
+
+  it("warns of a certificate for other names", function()
+    host.make_certificate "other"
+    local status, output, errors = check(host.config(), "-n",
+      "tunnel.example.com")
+    assert.equal(0, status)
+    assert.matches("good. It would serve", output)
+    assert.matches("server_name_missing path=[^ ]*server.crt "
+      .. "server_name=tunnel.example.com names=localhost error=", errors)
+    for _, name in ipairs { "localhost", "LOCALHOST" } do
+      status, _, errors = check(host.config(), "-n", name)
+      assert.same({ 0, "" }, { status, errors })
+    end
+    for _, path in ipairs { "server.crt", "server.key" } do
+      os.remove(host.path(path))
+    end
+    host.run { "certificate", "-c", host.path "server.crt", "-k",
+      host.path "server.key", "192.0.2.1" }
+    assert.equal("", select(3, check(host.config(), "-n", "192.0.2.1")))
+    assert.matches("server_name=localhost names=192.0.2.1 ",
+      (select(3, check(host.config()))))
+  end)
+
+  it("has a server warn likewise", function()
+    local server = host.start_server { "-n", "other.test", host.config() }
+    local entry = server:events({ event = "server_name_missing" })[1]
+    assert.same({ "warn", "other.test", "localhost" },
+      { entry.level, entry.server_name, entry.names })
   end)
 
   it("opens no address", function()

@@ -60,10 +60,10 @@ describe("a server that is killed and started again", function()
     function()
       host.make_certificate "server"
       local short = host.write("short", ("s"):rep(31))
-      for _, case in ipairs {
-        { "--secret-path", short },
-        { environment = { REVERST_SECRET_PATH = short } },
-        { config = 'secret_path = "short",' },
+      for place, case in pairs {
+        ["--secret-path"] = { "--secret-path", short },
+        REVERST_SECRET_PATH = { environment = { REVERST_SECRET_PATH = short } },
+        secret_path = { config = 'secret_path = "short",' },
       } do
         local config = host.write("config.lua", ([[
           return { %s groups = { app = { hosts = { "app.test" },
@@ -74,8 +74,8 @@ describe("a server that is killed and started again", function()
           "127.0.0.1:0", "-s", "127.0.0.1:0", environment = case.environment,
           table.unpack(case) }
         assert.equal(1, status)
-        assert.matches("event=secret_unusable path=" .. short, errors, 1, true)
-        assert.matches("cannot start: the secret cannot be used", errors)
+        assert.equal(("reverst: cannot start: %s: %s: the secret cannot be used: "
+          .. "it has fewer than 32 bytes\n"):format(place, short), errors)
       end
     end)
 

@@ -225,7 +225,7 @@ describe("a reload", function()
     host.write("server.crt", "nonsense")
     local answer = reload [[ app = group { "app.test", "www.test" } ]]
     assert.is_false(answer.ok)
-    assert.matches("tunnel.certificate_path: " .. host.path "server.crt",
+    assert.matches("-c: " .. host.path "server.crt" .. ": the certificate",
       answer.problems[1], 1, true)
     assert.same({ "app.test" }, status().groups[1].hosts)
   end)

@@ -4,6 +4,8 @@
 
 #include "base/log.h"
 #include "http/filter.h"
+#include "server/explanation.h"
+#include "tls/context.h"
 #include "tls/secret.h"
 #include <reverst/error.h>
 
@@ -62,13 +64,33 @@ int rv_server_options_http_addresses(struct rv_engine *engine,
   return r;
 }
 
+/* Not an error: clients may be told another name, or not to check. */
+static void check_names(
+    struct rv_engine *engine, const reverst_server_options *options) {
+  char names[512];
+
+  if (options->tunnel.server_name != NULL &&
+      !rv_tls_certificate_names(options->tunnel.certificate_path,
+          options->tunnel.server_name, names, sizeof(names)))
+    rv_log(engine, REVERST_LOG_WARN, "server_name_missing",
+        rv_log_text("path", options->tunnel.certificate_path),
+        rv_log_text("server_name", options->tunnel.server_name),
+        rv_log_text("names", names[0] ? names : "(none)"),
+        rv_log_text("error", "the certificate is for other names: clients that "
+                             "check it will not connect"));
+}
+
 int rv_server_options_tls(struct rv_engine *engine,
     const reverst_server_options *options, struct rv_tls_context **context) {
-  return rv_tls_server_context_new(context, engine,
+  int r = rv_tls_server_context_new(context, engine,
       &(struct rv_tls_server_options){
           .certificate_path = options->tunnel.certificate_path,
           .private_key_path = options->tunnel.private_key_path,
       });
+
+  if (r == 0)
+    check_names(engine, options);
+  return r;
 }
 
 static int read_root(struct rv_engine *engine,
@@ -122,6 +144,7 @@ static int check_all(
 }
 
 int reverst_server_check(const reverst_server_options *options) {
+  struct rv_explanation explanation;
   struct rv_engine engine;
   int r;
 
@@ -130,7 +153,8 @@ int reverst_server_check(const reverst_server_options *options) {
                               .log = options->log,
                               .log_user_data = options->log_user_data,
                           });
-  r = check_all(&engine, options);
+  rv_explanation_begin(&explanation, &engine, options);
+  r = rv_explanation_end(&explanation, &engine, check_all(&engine, options));
   rv_engine_deinit(&engine);
   return r;
 }

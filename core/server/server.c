@@ -3,6 +3,7 @@
 #include "server/server.h"
 
 #include "base/log.h"
+#include "server/explanation.h"
 #include "server/options.h"
 #include <reverst/error.h>
 #include <stdlib.h>
@@ -318,6 +319,7 @@ static int new_loop(struct reverst_server *server, struct event_base *base,
 int reverst_server_new(reverst_server **server, struct event_base *base,
     const reverst_server_options *options) {
   struct reverst_server *new = calloc(1, sizeof(*new));
+  struct rv_explanation explanation;
   int r;
 
   if (new == NULL)
@@ -327,7 +329,9 @@ int reverst_server_new(reverst_server **server, struct event_base *base,
     free(new);
     return r;
   }
+  rv_explanation_begin(&explanation, new->engine, options);
   r = open_all(new, options);
+  r = rv_explanation_end(&explanation, new->engine, r);
   if (r < 0) {
     undo(new);
     return r;

@@ -39,6 +39,12 @@ int rv_tls_client_context_new(struct rv_tls_context **context,
 struct rv_tls_context *rv_tls_context_ref(struct rv_tls_context *context);
 void rv_tls_context_unref(struct rv_tls_context *context); /* NULL is fine */
 
+/* Does the certificate (the first of a PEM file) name this DNS name or IP
+   address in its SubjectAltName? If not, `names` has those that it does name,
+   "a.test, 192.0.2.1", cut to the size. What cannot be read is a yes. */
+bool rv_tls_certificate_names(
+    const char *path, const char *host, char *names, size_t size);
+
 /* Makes a self-signed development certificate (P-256, 397 days) for a DNS name
    or an IP address, and its private key (mode 0600). Existing files are not
    overwritten: REVERST_ERR_EXISTS. REVERST_ERR_SYSTEM: see errno. */

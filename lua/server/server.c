@@ -6,12 +6,15 @@
 #include <string.h>
 
 #include <lauxlib.h>
+#include <reverst/error.h>
 #include <reverst/server.h>
 
 #include "lua/server/routing.h"
 #include "lua/server/server_live.h"
 #include "lua/value/fields.h"
 #include "lua/value/handle.h"
+
+enum { EXPLANATION_SIZE = 512 };
 
 static const char type_name[] = "reverst.server";
 
@@ -247,16 +250,32 @@ static void read_options(
   };
 }
 
+/* nil, why, and the error's name */
+static int push_failure(
+    lua_State *L, const reverst_server_options *options, int r) {
+  lua_pushnil(L);
+  lua_pushstring(
+      L, options->explanation[0] ? options->explanation : reverst_strerror(r));
+  lua_pushstring(L, reverst_error_name(r));
+  return 3;
+}
+
 int rv_lua_server_check(lua_State *L) {
+  char explanation[EXPLANATION_SIZE] = "";
   reverst_server_options options;
+  int r;
 
   luaL_checktype(L, 1, LUA_TTABLE);
   read_options(L, rv_lua_of(L), &options);
-  return rv_lua_push_result(L, reverst_server_check(&options));
+  options.explanation = explanation;
+  options.explanation_size = sizeof(explanation);
+  r = reverst_server_check(&options);
+  return r < 0 ? push_failure(L, &options, r) : rv_lua_push_result(L, r);
 }
 
 int rv_lua_server_new(lua_State *L) {
   struct rv_lua *lua = rv_lua_of(L);
+  char explanation[EXPLANATION_SIZE] = "";
   struct rv_lua_object **handle;
   reverst_server_options options;
   struct server *server;
@@ -264,6 +283,8 @@ int rv_lua_server_new(lua_State *L) {
 
   luaL_checktype(L, 1, LUA_TTABLE);
   read_options(L, lua, &options);
+  options.explanation = explanation;
+  options.explanation_size = sizeof(explanation);
   handle = rv_lua_handle_push(L, type_name, methods);
   server = calloc(1, sizeof(*server));
   if (!server)
@@ -275,7 +296,7 @@ int rv_lua_server_new(lua_State *L) {
   r = reverst_server_new(&server->server, lua->options.base, &options);
   if (r < 0) {
     free(server);
-    return rv_lua_push_error(L, r);
+    return push_failure(L, &options, r);
   }
   rv_lua_object_link(lua, &server->object, handle);
   return 1;

@@ -58,12 +58,17 @@ typedef struct reverst_server_options {
   enum reverst_log_level log_level;
   reverst_log_callback log; /* NULL: none */
   void *log_user_data;
+  /* Room for why it failed, in words: what is at fault (a file, an address, an
+     option with its value) and the reason, cut to the size; then that is not
+     logged. It may hold any bytes of the options. NULL: none. */
+  char *explanation;
+  size_t explanation_size; /* with the NUL */
 } reverst_server_options;
 
-/* Opens both addresses. Why it failed is logged: REVERST_ERR_INVALID,
-   REVERST_ERR_ADDRESS, REVERST_ERR_LISTEN, REVERST_ERR_CERTIFICATE,
-   REVERST_ERR_PRIVATE_KEY, REVERST_ERR_SECRET, REVERST_ERR_NO_MEMORY,
-   REVERST_ERR_SYSTEM. */
+/* Opens both addresses. Why it failed is logged, or explained:
+   REVERST_ERR_INVALID, REVERST_ERR_ADDRESS, REVERST_ERR_LISTEN,
+   REVERST_ERR_CERTIFICATE, REVERST_ERR_PRIVATE_KEY, REVERST_ERR_SECRET,
+   REVERST_ERR_NO_MEMORY, REVERST_ERR_SYSTEM. */
 int reverst_server_new(reverst_server **server, struct event_base *base,
     const reverst_server_options *options);
 

@@ -69,8 +69,8 @@ function check.run(list)
   if not settings then
     return path
   end
-  -- why not is in the log
-  core.set_log_level "error"
+  -- what is no mistake, but will hardly do
+  core.set_log_level "warn"
   local ok, message = serving.check(settings)
   if not ok then
     command.complain(check.name, { message })

@@ -8,7 +8,6 @@ local core = require "reverst.core"
 local log = require "reverst.log"
 local options = require "reverst.config.options"
 local paths = require "reverst.base.paths"
-local reverst = require "reverst"
 local serving = require "reverst.control.serving"
 local text = require "reverst.base.text"
 
@@ -82,6 +81,7 @@ function serve.load(self, list)
   end
   local settings, problems = config.load(path, values)
   if settings then
+    settings.places = parsed.places
     return settings, path
   end
   command.complain(self.name, problems)
@@ -101,7 +101,7 @@ function serve.run(list)
   if path and settings.groups_path then
     log.info("groups_replaced", { by = settings.groups_path, of = path })
   end
-  local server, message = reverst.start_server(settings)
+  local server, message = serving.start(settings)
   if not server then
     command.complain(serve.name, { "cannot start: " .. message })
     return command.failure

@@ -112,10 +112,11 @@ end
 ---@param rows table[]
 ---@param parsed table as parse gave it
 ---@param getenv? fun(name: string): string|nil
----@return table values by key
+---@return table values by key; where each was found ("-k") is in parsed.places
 ---@return string[] problems
 function arguments.values(rows, parsed, getenv)
   local values, problems = {}, {}
+  parsed.places = {}
   for _, row in ipairs(rows) do
     local variable = options.variable(row)
     local value, place = parsed.given[row.key], parsed.flags[row.key]
@@ -133,6 +134,7 @@ function arguments.values(rows, parsed, getenv)
     if value ~= nil then
       local checked, message = check.value(row, value)
       values[row.key] = checked
+      parsed.places[row.key] = place
       if message then
         problems[#problems + 1] = place .. ": " .. message
       end

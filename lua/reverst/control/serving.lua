@@ -81,19 +81,31 @@ local keys = {
   REVERST_ERR_SECRET = "secret_path",
 }
 
+-- who reads it looks where he wrote it: the option, or its flag or variable
+local function blame(settings, message, code)
+  local key = keys[code]
+  local place = key and options.get(settings, key)
+    and (settings.places and settings.places[key] or key)
+  return (place and place .. ": " or "") .. text.printable(message)
+end
+
 --- Would a server start with these settings, as far as can be told without
 --- opening anything.
 ---@param settings table as config.load gives them
 ---@return true|nil
----@return string|nil message with the option and its file
+---@return string|nil message with the option, its file and the reason
 function serving.check(settings)
   local ok, message, code = core.check_server(settings)
-  if ok then
-    return true
-  end
-  local file = keys[code] and options.get(settings, keys[code])
-  return nil, (file and ("%s: %s: "):format(keys[code], text.printable(file))
-    or "") .. message
+  return ok, not ok and blame(settings, message, code) or nil
+end
+
+--- Starts a server.
+---@param settings table as config.load gives them
+---@return table|nil server
+---@return string|nil message with the option, its file and the reason
+function serving.start(settings)
+  local server, message, code = reverst.start_server(settings)
+  return server, not server and blame(settings, message, code) or nil
 end
 
 -- What may fail comes first, and is undone when the rest cannot be done.
@@ -151,6 +163,7 @@ local function read(list)
   if not settings then
     return nil, problems, files
   end
+  settings.places = parsed.places
   return settings, path, files
 end
 
