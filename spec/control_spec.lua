@@ -262,6 +262,29 @@ describe("a command for a server", function()
     assert.equal("running", assert(json.decode(line)).state)
   end)
 
+  it("goes by what a file says that cannot be run now", function()
+    server = host.start_server { config }
+    for code, problem in pairs {
+      ["return { control = 'unix:here.sock',\n  groups = {"] = "bad.lua:2:",
+      ["return {\n -- control = 'unix:before.sock',\n control=\"unix:here.sock\", -- x\n"
+        .. "groups = { app = { authenticate = require 'reverst.auth'.basic {\n"
+        .. "username = 'u', password = os.getenv 'NO_SUCH_VARIABLE' } } } }"] =
+        "auth.basic",
+    } do
+      local status, output, errors = host.run { "status",
+        host.write("bad.lua", code) }
+      assert.equal(0, status)
+      assert.matches('group "app"', output)
+      assert.matches(problem, errors, 1, true)
+      assert.matches('reverst status: going by its control = "unix:here.sock"\n',
+        errors, 1, true)
+    end
+    local twice = "return { control = 'unix:a', { control = 'unix:b' }"
+    local status, _, errors = host.run { "status", host.write("bad.lua", twice) }
+    assert.equal(1, status)
+    assert.matches("--control names it", errors, 1, true)
+  end)
+
   it("drains the server", function()
     server = host.start_server { config }
     assert.equal(0, (host.run { "drain", config }))

@@ -8,6 +8,7 @@ local core = require "reverst.core"
 local json = require "reverst.json"
 local options = require "reverst.config.options"
 local paths = require "reverst.base.paths"
+local text = require "reverst.base.text"
 
 local client = {}
 
@@ -19,34 +20,60 @@ client.rows = options.control
 local no_socket = 'which server? --control unix:PATH, the variable '
   .. "REVERST_CONTROL, or a config.lua with control = \"unix:PATH\""
 
+-- in full, where it is relative to the file
+local function in_full(socket, folder)
+  local before = paths.set_base(folder)
+  socket = "unix:" .. paths.resolve(socket:sub(#"unix:" + 1))
+  paths.set_base(before)
+  return socket
+end
+
+local function is_socket(value)
+  return type(value) == "string" and value:match "^unix:." ~= nil
+end
+
+-- The file cannot be run, as in the middle of an edit, or without a variable
+-- that the server has: if it says control = "unix:PATH" just once, that is it.
+local function socket_in_text(path)
+  local source = (paths.read(path) or ""):gsub("%-%-[^\r\n]*", "")
+  local found = {}
+  for _, socket in source:gmatch
+    "%f[%w_]control%s*=%s*([\"'])(unix:[^\"'\\\r\n]+)%1" do
+    table.insert(found, socket)
+  end
+  return #found == 1 and found[1] or nil
+end
+
 -- Only the key is looked at: the rest of the file may be bad, and that is for
 -- the server to tell.
-local function socket_of_file(path)
+local function socket_of_file(name, path)
   local given
   local done, message = chunk.run(path, {
-    purpose = "a configuration of reverst is written in Lua",
+    import_flags = "",
     example = 'return { control = "unix:PATH", ... }',
   }, function(returned)
     given = returned.control
-    if type(given) == "string" and given:match "^unix:." then
-      given = "unix:" .. paths.resolve(given:sub(#"unix:" + 1))
-    end
   end)
-  if not done then
+  given = given or not done and socket_in_text(path) or nil
+  if is_socket(given) then
+    if not done then
+      command.complain(name, { message, "going by its control = "
+        .. text.quoted(given) })
+    end
+    return in_full(given, paths.folder_of(path))
+  elseif not done then
     return nil, message .. "\n(so its control socket is not known; --control "
       .. "names it)"
-  elseif type(given) ~= "string" or not given:match "^unix:." then
-    return nil, path .. ': it has no control = "unix:PATH"; ' .. no_socket
   end
-  return given
+  return nil, path .. ': it has no control = "unix:PATH"; ' .. no_socket
 end
 
-local function find_socket(values, parsed)
+local function find_socket(name, values, parsed)
   local path = parsed.positional[1]
   if values.control then
     return values.control
   elseif path then
-    return socket_of_file(path)
+    return socket_of_file(name, path)
   end
   return nil, no_socket
 end
@@ -85,7 +112,7 @@ function client.run(self, question, list)
     return parsed
   end
   arguments.add_defaults(self.rows, values)
-  local socket, message = find_socket(values, parsed)
+  local socket, message = find_socket(self.name, values, parsed)
   if not socket then
     command.complain(self.name, { message })
     return command.failure
