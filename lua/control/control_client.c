@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
@@ -14,13 +13,6 @@
 #include "lua/control/control_socket.h"
 
 enum { MAX_ANSWER = 64 * 1024 * 1024 };
-
-static bool set_timeout(int fd, int seconds) {
-  const struct timeval wait = { seconds, 0 };
-
-  return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) == 0 &&
-         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) == 0;
-}
 
 static bool send_all(int fd, const char *bytes, size_t length) {
   ssize_t n;
@@ -90,7 +82,7 @@ int rv_lua_control_ask(lua_State *L) {
   char error[512];
   luaL_Buffer answer;
 
-  *fd = rv_control_socket_connect(path, error, sizeof(error));
+  *fd = rv_control_socket_connect(path, seconds, error, sizeof(error));
   if (*fd < 0) {
     lua_pushnil(L);
     lua_pushstring(L, error);
@@ -98,8 +90,7 @@ int rv_lua_control_ask(lua_State *L) {
     return 3;
   }
   luaL_buffinit(L, &answer);
-  if (!set_timeout(*fd, seconds) || !send_all(*fd, line, length) ||
-      !send_all(*fd, "\n", 1))
+  if (!send_all(*fd, line, length) || !send_all(*fd, "\n", 1))
     problem = strerror(errno);
   else
     problem = read_line(*fd, &answer);

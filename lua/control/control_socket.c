@@ -7,10 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 64 };
+enum { BACKLOG = 64, PROBE_SECONDS = 1 };
 
 static int fail(
     char *error, size_t error_size, const char *path, const char *why) {
@@ -54,7 +55,7 @@ static const char *make_room(const char *path) {
   if (!S_ISSOCK(status.st_mode))
     return "there is a file of that name that is no socket; remove it, or "
            "choose another path";
-  fd = rv_control_socket_connect(path, error, sizeof(error));
+  fd = rv_control_socket_connect(path, PROBE_SECONDS, error, sizeof(error));
   if (fd < 0 && errno == ECONNREFUSED)
     return unlink(path) < 0 ? strerror(errno) : NULL;
   if (fd >= 0)
@@ -111,8 +112,16 @@ void rv_control_socket_remove(const char *path, const struct stat *status) {
     unlink(path);
 }
 
+/* That of sending is connect's as well: it waits while the backlog is full. */
+static bool set_timeout(int fd, int seconds) {
+  const struct timeval wait = { seconds, 0 };
+
+  return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) == 0 &&
+         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) == 0;
+}
+
 int rv_control_socket_connect(
-    const char *path, char *error, size_t error_size) {
+    const char *path, int seconds, char *error, size_t error_size) {
   struct sockaddr_un address;
   int fd, number;
 
@@ -121,13 +130,14 @@ int rv_control_socket_connect(
     return fail(error, error_size, path, too_long);
   }
   fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd >= 0 &&
+  if (fd >= 0 && set_timeout(fd, seconds) &&
       connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
     return fd;
   number = errno;
   if (fd >= 0)
     close(fd);
-  fail(error, error_size, path, strerror(number));
+  fail(error, error_size, path,
+      number == EAGAIN ? "no connection in time" : strerror(number));
   errno = number;
   return -1;
 }
