@@ -132,6 +132,16 @@ describe("a state that is out of memory", function()
     end
   end
 
+  -- Lua makes it outside of protected calls
+  it("has the text of an error in error handling from the start", function()
+    assert.is_true(start(hooks):call [[
+      for _, value in pairs(debug.getregistry()) do
+        if value == "error in error handling" then
+          return true
+        end
+      end]])
+  end)
+
   it("refuses tunnels, and forgets those that go", function()
     local server = start(hooks)
     assert.is_true(starve(server, 100, registers(server)) > 3)

@@ -111,7 +111,14 @@ int rv_lua_protect(struct rv_lua *lua, lua_CFunction function, void *data,
       lua, lua->options.call_budget, function, data, error, error_size);
 }
 
+/* Lua makes this text where no error may be raised: it has to be there. */
+static void keep_error_text(lua_State *L) {
+  lua_pushliteral(L, "error in error handling");
+  luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
 static int prepare(lua_State *L) {
+  keep_error_text(L);
   luaL_openlibs(L);
   rv_lua_prepare_coroutines(L);
   rv_lua_preload_modules(L);
