@@ -79,6 +79,11 @@ describe("reverst test", function()
     assert.equal(1, (run()))
   end)
 
+  it("says that / is too much, without a traceback", function()
+    assert.same({ 1, "", "reverst test: / is too much to look for specs in; name "
+      .. "a folder of it\n" }, { run "/" })
+  end)
+
   it("complains of flags as itself", function()
     local status, _, errors = run "--nonsense"
     assert.equal(1, status)

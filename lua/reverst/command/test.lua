@@ -58,6 +58,17 @@ local function run_busted()
     return true]], "@reverst test", "t"))(runner)
 end
 
+-- Of a folder that cannot be read, in our own words; nil: it is another error.
+-- Busted takes slashes away at the end of names, also of "/".
+local function folder_problem(message)
+  local folder, why = tostring(message):match(
+    "^pl/dir%.lua:%d+: cannot open (.-): ([^:]+)$")
+  if folder == "" then
+    return "/ is too much to look for specs in; name a folder of it"
+  end
+  return folder and ("%s: %s"):format(folder, why)
+end
+
 function test.run(list)
   if is_given(list, "-h", "--help") then
     io.stdout:write(test.usage, "\n")
@@ -71,11 +82,16 @@ function test.run(list)
   require "reverst.busted"
   local exit = catch_exit()
   script.start(test.name, function()
+    local problem
     local ok, message = xpcall(run_busted, function(message)
+      problem = folder_problem(message)
       return message == exit and message or debug.traceback(message, 2)
     end)
     io.stdout:flush()
-    if not ok and message ~= exit then
+    if problem then
+      command.complain(test.name, { problem })
+      return command.failure
+    elseif not ok and message ~= exit then
       error(message, 0)
     end
     return ok and command.success or exit.status
