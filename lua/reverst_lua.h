@@ -35,7 +35,9 @@ struct rv_lua_options {
 };
 
 /* The engine belongs to the thread that calls this.  Its watchdog takes
-   SIGVTALRM, unless the program uses that; scripts are slower then.
+   SIGVTALRM, unless the program uses that; scripts are slower then.  Its timer
+   is not inherited by a child: after a fork, scripts that run in the child may
+   run for ever.
    REVERST_ERR_INVALID: no base.  REVERST_ERR_NO_MEMORY. */
 __attribute__((warn_unused_result)) int rv_lua_new(
     struct rv_lua **lua, const struct rv_lua_options *options);
