@@ -323,6 +323,27 @@ describe("a hook of requests", function()
     world:run("the end", function() return server:is_closed() end)
   end)
 
+  it("finds its tunnel there while the server drains", function()
+    local held
+    serve()
+    local client = join {
+      on_request = function(_, request) held = request end,
+    }
+    local visitor = world:visitor():ask {}
+    local visit = await_visit()
+    server.draining = true
+    server:drain()
+    world:turns(20)
+    assert.is_nil(client:logged "server_is_draining")
+    visit:continue()
+    world:run("the request", function() return held end)
+    world:run("the client's farewell", function()
+      return client:logged "server_is_draining"
+    end)
+    held:respond { body = "finished" }
+    assert.equal("finished", visitor:read_answer():body())
+  end)
+
   it("may decide when the visitor has gone a moment ago", function()
     serve()
     join()

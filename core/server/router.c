@@ -97,6 +97,7 @@ static void note_try(reverst_visit *visit, reverst_tunnel *tunnel) {
   visit->tried[visit->tried_count++] = tunnel->id;
   exchange->gated = options->on_response != NULL;
   exchange->record.tunnel_id = tunnel->id;
+  rv_visit_note_sent(visit);
   exchange->record.tries++;
   note_request(visit);
   watch_response(visit);

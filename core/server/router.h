@@ -13,9 +13,12 @@ struct rv_router {
   struct rv_groups *groups;
   uint64_t last_generation; /* of candidates */
   bool draining;            /* new requests are refused */
+  size_t unsent;            /* visits that no tunnel has had yet */
   /* A request is refused for want of memory: is there some to be had? May be
      NULL. */
   void (*on_short_of_memory)(struct rv_router *router);
+  /* `unsent` has become 0. May be NULL. */
+  void (*on_all_sent)(struct rv_router *router);
   /* The last visit has gone. May be NULL. */
   void (*on_idle)(struct rv_router *router);
   uint64_t requests, failures, retries; /* counters */

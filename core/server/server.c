@@ -31,6 +31,7 @@ static void on_loop_freed(void *user_data) {
 
 static void free_parts(struct reverst_server *server) {
   rv_timer_stop(&server->engine->timers, &server->drain_timer);
+  rv_turn_remove(&server->drain_job);
   rv_turn_remove(&server->close_job);
   rv_udp_close(server->udp);
   rv_front_free(server->front);
@@ -121,6 +122,24 @@ static void on_drain_timeout(struct rv_timer *timer) {
   close_now(server, server->on_closed, server->on_closed_data);
 }
 
+/* Clients that are told to leave have soon gone: not before what is in a hook
+   or a queue has its tunnel. */
+static void run_drain_job(struct rv_job *job) {
+  struct reverst_server *server =
+      rv_container_of(job, struct reverst_server, drain_job);
+
+  if (server->state == RV_SERVER_DRAINING && server->router.unsent == 0)
+    rv_server_drain_tunnels(server);
+}
+
+static void on_all_sent(struct rv_router *router) {
+  struct reverst_server *server =
+      rv_container_of(router, struct reverst_server, router);
+
+  if (server->state == RV_SERVER_DRAINING)
+    rv_turn_add(&server->engine->turn, &server->drain_job, RV_PHASE_PROCESS);
+}
+
 void reverst_server_drain(reverst_server *server,
     void (*on_closed)(void *user_data), void *user_data) {
   if (server->state != RV_SERVER_RUNNING)
@@ -132,7 +151,7 @@ void reverst_server_drain(reverst_server *server,
   log_what_is_under_way(server, REVERST_LOG_INFO, "draining");
   server->router.draining = true;
   rv_front_drain(server->front);
-  rv_server_drain_tunnels(server);
+  run_drain_job(&server->drain_job);
   if (server->drain_timeout != RV_NEVER)
     rv_timer_set(&server->engine->timers, &server->drain_timer,
         rv_deadline(server->engine->now, server->drain_timeout));
@@ -301,6 +320,7 @@ static int new_loop(struct reverst_server *server, struct event_base *base,
   if (r < 0)
     return r;
   server->engine = rv_loop_engine(server->loop);
+  server->drain_job.run = run_drain_job;
   server->close_job.run = run_close_job;
   rv_timer_init(&server->drain_timer, on_drain_timeout);
   server->registration_timeout = options->tunnel.registration_timeout
@@ -311,6 +331,7 @@ static int new_loop(struct reverst_server *server, struct event_base *base,
   rv_server_init_routing(server);
   rv_router_init(&server->router, server->engine, &server->groups);
   server->router.on_short_of_memory = on_short_of_memory;
+  server->router.on_all_sent = on_all_sent;
   server->router.on_idle = on_router_idle;
   rv_server_init_tunnels(server);
   return 0;

@@ -48,7 +48,7 @@ struct reverst_server {
   char *certificate_path, *private_key_path; /* read anew on demand */
   uint64_t drain_timeout;
   struct rv_timer drain_timer;
-  struct rv_job close_job;
+  struct rv_job drain_job, close_job;
   bool endpoint_is_closed, front_is_empty;
   void (*on_closed)(void *user_data);
   void *on_closed_data;

@@ -22,7 +22,16 @@ reverst_visit *rv_visit_new(
   visit->exchange = exchange;
   visit->response_deadline = RV_NEVER;
   router->engine->live.visits++;
+  router->unsent++;
   return visit;
+}
+
+void rv_visit_note_sent(reverst_visit *visit) {
+  struct rv_router *router = visit->router;
+
+  if (visit->exchange->record.tries == 0 && --router->unsent == 0 &&
+      router->on_all_sent != NULL)
+    router->on_all_sent(router);
 }
 
 void rv_visit_set_group(reverst_visit *visit, struct rv_group *group) {
@@ -55,6 +64,7 @@ void rv_visit_free(reverst_visit *visit) {
   struct rv_router *router = visit->router;
   struct rv_exchange *exchange = visit->exchange;
 
+  rv_visit_note_sent(visit);
   rv_visit_leave_queue(visit);
   rv_list_remove(&visit->tunnel_node);
   rv_timer_stop(&router->engine->timers, &visit->timer);

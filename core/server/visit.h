@@ -60,6 +60,10 @@ reverst_visit *rv_visit_new(
 /* Detaches, and frees it at once. */
 void rv_visit_free(reverst_visit *visit);
 
+/* A tunnel has it, or none will ever: once for each, before its first try is
+   counted. */
+void rv_visit_note_sent(reverst_visit *visit);
+
 void rv_visit_set_group(reverst_visit *visit, struct rv_group *group);
 
 /* The group may have been taken away while a decision was awaited: then it goes
