@@ -15,7 +15,7 @@ int rv_control_socket_listen(
 /* Removes the file if it is still the same. */
 void rv_control_socket_remove(const char *path, const struct stat *status);
 
-/* A descriptor that blocks, for so many seconds at most each time, as does this
+/* A descriptor that blocks, as this does, each time for so many seconds at most;
    or -1, and why, also in errno (EAGAIN: it took too long). */
 int rv_control_socket_connect(
     const char *path, int seconds, char *error, size_t error_size);
