@@ -15,8 +15,8 @@ int rv_control_socket_listen(
 /* Removes the file if it is still the same. */
 void rv_control_socket_remove(const char *path, const struct stat *status);
 
-/* A descriptor that blocks, as this does, each time for so many seconds at most;
-   or -1, and why, also in errno (EAGAIN: it took too long). */
+/* A descriptor that blocks, as this does, at most so many seconds each time; or
+   -1, and why, also in errno (EAGAIN: it took too long). */
 int rv_control_socket_connect(
     const char *path, int seconds, char *error, size_t error_size);
 
