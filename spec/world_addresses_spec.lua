@@ -284,6 +284,8 @@ describe("connections that have not registered", function()
       local third = world:client { group = "app", on_request = answer }
       local disconnect = world:disconnect_of(third)
       assert.is_false(disconnect.refused)
+      assert.equal("it takes no connections now", disconnect.reason)
+      assert.equal("REVERST_ERR_LIMIT", disconnect.error)
       assert.equal(2, server:stats().pending_registrations)
       for i = 1, 2 do registrations[i]:accept() end
       world:run("two tunnels", function() return server:stats().tunnels == 2 end)

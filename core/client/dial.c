@@ -5,6 +5,8 @@
 #include <reverst/error.h>
 #include <stdlib.h>
 
+enum { CONNECTION_REFUSED = 0x2 }; /* RFC 9000 section 20.1 */
+
 struct rv_dial {
   struct rv_engine *engine;
   struct rv_udp *udp;
@@ -19,6 +21,14 @@ struct rv_dial {
 
 /* ---- the end ---- */
 
+static int error_of_code(uint64_t code) {
+  if (code == CONNECTION_REFUSED)
+    return REVERST_ERR_LIMIT;
+  /* alerts of TLS: RFC 9001 section 4.8 */
+  return code >= 0x100 && code <= 0x1ff ? REVERST_ERR_TLS
+                                        : REVERST_ERR_PROTOCOL;
+}
+
 static int error_of_close(
     const struct rv_dial *dial, const struct rv_quic_close *close) {
   switch (close->kind) {
@@ -26,9 +36,8 @@ static int error_of_close(
     return dial->was_registered ? REVERST_ERR_TIMEOUT : REVERST_ERR_CONNECT;
   case RV_QUIC_CLOSE_HANDSHAKE_TIMEOUT:
     return REVERST_ERR_CONNECT;
-  case RV_QUIC_CLOSE_TRANSPORT: /* alerts of TLS: RFC 9001 section 4.8 */
-    return close->code >= 0x100 && close->code <= 0x1ff ? REVERST_ERR_TLS
-                                                        : REVERST_ERR_PROTOCOL;
+  case RV_QUIC_CLOSE_TRANSPORT:
+    return error_of_code(close->code);
   case RV_QUIC_CLOSE_RESET:
     return REVERST_ERR_CLOSED;
   case RV_QUIC_CLOSE_APPLICATION:
@@ -50,7 +59,7 @@ static const char *text_of_code(uint64_t code) {
     return "its certificate is not signed by anyone trusted";
   case 0x178: /* no_application_protocol */
     return "it is not a server of tunnels";
-  case 0x2: /* CONNECTION_REFUSED */
+  case CONNECTION_REFUSED:
     return "it takes no connections now";
   default:
     return "";
