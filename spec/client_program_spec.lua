@@ -223,9 +223,9 @@ describe("a client's command line", function()
 
   it("names files that cannot be read, and fails", function()
     for expected, arguments in pairs {
-      ["option=password_path .*it is empty"] = { "--username", "u",
+      ["cannot start: password_path: .*it is empty"] = { "--username", "u",
         "--password-path", write("empty", " \n") },
-      ["option=token_path .*larger than 64 KiB"] = { "--token-path",
+      ["cannot start: token_path: [^ ]*/large: it is larger than 64 KiB\n"] = { "--token-path",
         write("large", ("x"):rep(65537)) },
     } do
       local status, errors = run(arguments)
@@ -257,7 +257,21 @@ describe("a client's command line", function()
     end
     local status, errors = run(arguments)
     assert.equal(1, status)
-    assert.matches("there are more than 64 metadata entries", errors)
+    assert.matches("^reverst http: cannot start: [^\n]*there are more than 64 "
+      .. "metadata entries\n$", errors)
+  end)
+
+  it("says in one sentence which file of roots it cannot use", function()
+    for flag, address in pairs { ["--cacert-path"] = "1",
+      ["--origin-cacert-path"] = "https://localhost:1" } do
+      local junk = write("junk", "no PEM")
+      local program = programs.start { reverst, "http", flag, junk, address,
+        may_fail = true }
+      assert.same({ "exit", 1 }, { program:wait() })
+      assert.equal(("reverst http: cannot start: %s: the certificate cannot be "
+        .. "used: it has no certificate in PEM\n"):format(junk),
+        program:text "errors")
+    end
   end)
 end)
 

@@ -2,6 +2,7 @@
 /* The client object: made of its options, closed. */
 #include "client/client.h"
 
+#include "base/explanation.h"
 #include "base/log.h"
 #include <reverst/error.h>
 #include <stdio.h>
@@ -97,7 +98,8 @@ static int registration_fault(struct reverst_client *client, int error,
     const struct rv_registration_fault *at) {
   rv_log(client->engine, REVERST_LOG_ERROR, "client_not_started",
       rv_log_text("option", at->option), rv_log_text("value", at->value),
-      rv_log_text("error", at->why ? at->why : reverst_strerror(error)));
+      rv_log_text("error", reverst_strerror(error)),
+      rv_log_text("detail", at->why ? at->why : ""));
   return error;
 }
 
@@ -252,6 +254,7 @@ static int new_loop(struct reverst_client *client, struct event_base *base,
 int reverst_client_new(reverst_client **client, struct event_base *base,
     const reverst_client_options *options) {
   struct reverst_client *new = calloc(1, sizeof(*new));
+  struct rv_explanation explanation;
   int r;
 
   if (new == NULL)
@@ -261,7 +264,9 @@ int reverst_client_new(reverst_client **client, struct event_base *base,
     free(new);
     return r;
   }
-  r = prepare(new, options);
+  rv_explanation_begin(&explanation, new->engine, options->explanation,
+      options->explanation_size);
+  r = rv_explanation_end(&explanation, new->engine, prepare(new, options));
   if (r < 0) {
     free_parts(new);
     rv_loop_free(new->loop);

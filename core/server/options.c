@@ -2,9 +2,9 @@
 /* Options of a server: checked, and made into what its parts want. */
 #include "server/options.h"
 
+#include "base/explanation.h"
 #include "base/log.h"
 #include "http/filter.h"
-#include "server/explanation.h"
 #include "tls/context.h"
 #include "tls/secret.h"
 #include <reverst/error.h>
@@ -153,7 +153,8 @@ int reverst_server_check(const reverst_server_options *options) {
                               .log = options->log,
                               .log_user_data = options->log_user_data,
                           });
-  rv_explanation_begin(&explanation, &engine, options);
+  rv_explanation_begin(
+      &explanation, &engine, options->explanation, options->explanation_size);
   r = rv_explanation_end(&explanation, &engine, check_all(&engine, options));
   rv_engine_deinit(&engine);
   return r;

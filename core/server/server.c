@@ -2,8 +2,8 @@
 /* The server object: made of its parts, drained, closed. */
 #include "server/server.h"
 
+#include "base/explanation.h"
 #include "base/log.h"
-#include "server/explanation.h"
 #include "server/options.h"
 #include <reverst/error.h>
 #include <stdlib.h>
@@ -350,7 +350,8 @@ int reverst_server_new(reverst_server **server, struct event_base *base,
     free(new);
     return r;
   }
-  rv_explanation_begin(&explanation, new->engine, options);
+  rv_explanation_begin(&explanation, new->engine, options->explanation,
+      options->explanation_size);
   r = open_all(new, options);
   r = rv_explanation_end(&explanation, new->engine, r);
   if (r < 0) {

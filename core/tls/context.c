@@ -88,7 +88,8 @@ static int complain(struct rv_engine *engine, int error, const char *event,
   char text[WOLFSSL_MAX_ERROR_SZ];
 
   snprintf(text, sizeof(text), "%s", otherwise);
-  if (cause != WOLFSSL_SUCCESS && cause != WOLFSSL_FAILURE)
+  if (cause != WOLFSSL_SUCCESS && cause != WOLFSSL_FAILURE &&
+      cause != ASN_NO_PEM_HEADER)
     wolfSSL_ERR_error_string_n((unsigned long)cause, text, sizeof(text));
   rv_log(engine, REVERST_LOG_ERROR, event, rv_log_text("path", path),
       rv_log_text("error", reverst_strerror(error)),

@@ -13,6 +13,8 @@
 #include "lua/value/fields.h"
 #include "lua/value/handle.h"
 
+enum { EXPLANATION_SIZE = 512 };
+
 static const char type_name[] = "reverst.client";
 
 struct client {
@@ -278,6 +280,7 @@ static void read_options(
 
 int rv_lua_client_new(lua_State *L) {
   struct rv_lua *lua = rv_lua_of(L);
+  char explanation[EXPLANATION_SIZE] = "";
   struct rv_lua_object **handle;
   reverst_client_options options;
   struct client parts = { .object = { .stop = stop } }, *client;
@@ -285,6 +288,8 @@ int rv_lua_client_new(lua_State *L) {
 
   luaL_checktype(L, 1, LUA_TTABLE);
   read_options(L, lua, &options);
+  options.explanation = explanation;
+  options.explanation_size = sizeof(explanation);
   handle = rv_lua_handle_push(L, type_name, methods);
   parts.on_connected = rv_lua_function_field(L, 1, "on_connected");
   parts.on_disconnected = rv_lua_function_field(L, 1, "on_disconnected");
@@ -308,7 +313,7 @@ int rv_lua_client_new(lua_State *L) {
   if (r < 0) {
     unref_callbacks(client, L);
     free(client);
-    return rv_lua_push_error(L, r);
+    return rv_lua_push_failure(L, r, explanation);
   }
   rv_lua_object_link(lua, &client->object, handle);
   return 1;

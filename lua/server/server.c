@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include <lauxlib.h>
-#include <reverst/error.h>
 #include <reverst/server.h>
 
 #include "lua/server/routing.h"
@@ -250,16 +249,6 @@ static void read_options(
   };
 }
 
-/* nil, why, and the error's name */
-static int push_failure(
-    lua_State *L, const reverst_server_options *options, int r) {
-  lua_pushnil(L);
-  lua_pushstring(
-      L, options->explanation[0] ? options->explanation : reverst_strerror(r));
-  lua_pushstring(L, reverst_error_name(r));
-  return 3;
-}
-
 int rv_lua_server_check(lua_State *L) {
   char explanation[EXPLANATION_SIZE] = "";
   reverst_server_options options;
@@ -270,7 +259,8 @@ int rv_lua_server_check(lua_State *L) {
   options.explanation = explanation;
   options.explanation_size = sizeof(explanation);
   r = reverst_server_check(&options);
-  return r < 0 ? push_failure(L, &options, r) : rv_lua_push_result(L, r);
+  return r < 0 ? rv_lua_push_failure(L, r, explanation)
+               : rv_lua_push_result(L, r);
 }
 
 int rv_lua_server_new(lua_State *L) {
@@ -296,7 +286,7 @@ int rv_lua_server_new(lua_State *L) {
   r = reverst_server_new(&server->server, lua->options.base, &options);
   if (r < 0) {
     free(server);
-    return push_failure(L, &options, r);
+    return rv_lua_push_failure(L, r, explanation);
   }
   rv_lua_object_link(lua, &server->object, handle);
   return 1;

@@ -86,6 +86,13 @@ int rv_lua_push_error(lua_State *L, int error) {
   return 3;
 }
 
+int rv_lua_push_failure(lua_State *L, int error, const char *explanation) {
+  lua_pushnil(L);
+  lua_pushstring(L, explanation[0] ? explanation : reverst_strerror(error));
+  lua_pushstring(L, reverst_error_name(error));
+  return 3;
+}
+
 int rv_lua_push_result(lua_State *L, int r) {
   if (r < 0)
     return rv_lua_push_error(L, r);

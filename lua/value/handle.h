@@ -31,6 +31,9 @@ struct rv_lua_object *rv_lua_handle_get(lua_State *L, const char *type);
 /* Pushes nil, the text and the name of an error: three results. */
 int rv_lua_push_error(lua_State *L, int error);
 
+/* Likewise, with a better text unless that is empty. */
+int rv_lua_push_failure(lua_State *L, int error, const char *explanation);
+
 /* true; of an error the same as above. */
 int rv_lua_push_result(lua_State *L, int r);
 

@@ -98,6 +98,10 @@ typedef struct reverst_client_options {
   enum reverst_log_level log_level;
   reverst_log_callback log;
   void *log_user_data;
+  /* Room for why it cannot be started, in words, cut to the size; then that is
+     not logged. It may hold any bytes of the options. NULL: none. */
+  char *explanation;
+  size_t explanation_size; /* with the NUL */
 } reverst_client_options;
 
 /* Starts dialling, and again after each loss: exponential back-off with full

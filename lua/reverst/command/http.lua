@@ -9,6 +9,7 @@ local options = require "reverst.config.options"
 local origin_messages = require "reverst.client.origin_messages"
 local paths = require "reverst.base.paths"
 local reverst = require "reverst"
+local text = require "reverst.base.text"
 local tunnel_messages = require "reverst.client.tunnel_messages"
 
 local http = {
@@ -145,7 +146,8 @@ function http.run(list)
   for _, address in ipairs(values.address) do
     local client, message = start(values, address, service, new_teller(level))
     if not client then
-      command.complain(http.name, { "cannot start: " .. message })
+      command.complain(http.name, { "cannot start: "
+        .. text.printable(message) })
       return command.failure
     end
   end
